@@ -2,6 +2,7 @@
 
 use super::tests::SECRET;
 use super::{Settings, SettingsError, Sources};
+use chrono::TimeDelta;
 use portcullis_domain::limits::{Gcra, Rule, SlidingWindow};
 use portcullis_domain::mail::Occasion::{NewDevice, SessionTheft};
 use portcullis_usecases::mail::Notices;
@@ -32,6 +33,10 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("AUTO_MIGRATE", "no|True|TRUE|1|yes|On|t|y|False|0|NO|off|f|n", "never|2|maybe|truee|''"),
     ("PURGE_INTERVAL_MINUTES", "0|1|10080", "-1|10081|1.5|hourly"),
     ("PASSWORD_BLOCKLIST", "on", "list"),
+    ("MFA_REQUIRED", "true", "always"),
+    ("MFA_TRUST_DAYS", "0|365", "366|-1"),
+    ("STEP_UP_MINUTES", "1|1440", "0|1441"),
+    ("AUTH_CLAIMS", "default|Always", "true|never"),
     ("RATE_LIMIT_ENABLED", "off", "never"),
     (
         "RATE_LIMIT_ACCOUNT",
@@ -138,6 +143,9 @@ fn values_are_read_as_they_are_meant() {
     ] {
         assert_eq!(settings("CORS_ORIGINS", text).server.cors_origins.join("|"), origins);
     }
+    assert_eq!(settings("MFA_TRUST_DAYS", "30").mfa.trust, Some(TimeDelta::days(30)));
+    assert_eq!(settings("STEP_UP_MINUTES", "5").mfa.step_up_age, TimeDelta::minutes(5));
+    assert!(settings("MFA_REQUIRED", "yes").mfa.is_required && settings("AUTH_CLAIMS", "always").mfa.claims_always);
     let (some, minute) = (|n| NonZeroU32::new(n).unwrap(), Duration::from_mins(1));
     for (text, flow) in [
         ("300/300s , burst=100", Gcra::new(some(300), 5 * minute, some(101))),

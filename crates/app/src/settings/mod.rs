@@ -13,6 +13,7 @@ mod limits;
 mod logging;
 mod mail;
 mod metrics;
+mod mfa;
 mod misspelt;
 mod passwords;
 mod print;
@@ -33,6 +34,7 @@ pub(crate) use limits::Limits;
 pub(crate) use logging::{Format, Level, Logging};
 pub(crate) use mail::Mail;
 pub(crate) use metrics::Metrics;
+pub(crate) use mfa::Mfa;
 pub(crate) use passwords::Passwords;
 pub(crate) use print::printed;
 pub use print::render;
@@ -49,11 +51,12 @@ use setting::Setting;
 use std::ops::Deref;
 
 /// All settings, in the order of `config print`.
-const SETTINGS: [&[Setting]; 10] = [
+const SETTINGS: [&[Setting]; 11] = [
     &database::SETTINGS,
     &tokens::SETTINGS,
     &keys::SETTINGS,
     &passwords::SETTINGS,
+    &mfa::SETTINGS,
     &limits::SETTINGS,
     &mail::SETTINGS,
     &server::SETTINGS,
@@ -77,6 +80,8 @@ pub struct WithoutKeys {
     pub(crate) database: Database,
     pub(crate) sessions: SessionPolicy,
     pub(crate) passwords: Passwords,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the use cases of second factors read it"))]
+    pub(crate) mfa: Mfa,
     pub(crate) limits: Limits,
     pub(crate) mail: Mail,
     /// Server settings.
@@ -109,6 +114,7 @@ impl WithoutKeys {
             database: Database::read(sources, &mut warnings)?,
             sessions: tokens::read_sessions(sources)?,
             passwords: Passwords::read(sources, server.debug, &mut warnings)?,
+            mfa: Mfa::read(sources)?,
             limits: Limits::read(sources, &mut warnings)?,
             mail: Mail::read(sources, &server, &mut warnings)?,
             logging: Logging::read(sources, server.debug)?,

@@ -50,6 +50,8 @@ fn the_defaults_are_the_contracts() {
     assert_eq!((settings.passwords.bcrypt_cost, settings.passwords.hash_lanes), (12, None));
     assert_eq!(settings.passwords.policy, portcullis_domain::registration::PasswordPolicy::default());
     assert!(!settings.passwords.blocklist);
+    assert!(!settings.mfa.is_required && !settings.mfa.claims_always && settings.mfa.trust.is_none());
+    assert_eq!(settings.mfa.step_up_age, chrono::TimeDelta::minutes(10));
     let rules = settings.limits.rules.unwrap();
     let (minute, some) = (Duration::from_mins(1), |n| NonZeroU32::new(n).unwrap());
     let guesses = Rule::SlidingWindow(SlidingWindow::new(some(10), 15 * minute).with_backoff(minute));
