@@ -39,6 +39,7 @@ pub mod limits;
 pub mod login;
 pub mod mail;
 pub mod maintenance;
+pub mod mfa;
 pub mod registration;
 pub mod sessions;
 pub mod tokens;
