@@ -16,10 +16,12 @@ mod mail;
 mod observers;
 mod password;
 mod registration;
+mod sealer;
 mod sessions;
 mod shared_circuits;
 mod store;
 mod tokens;
+mod totp;
 mod verification;
 
 pub use cancellation::{CANCEL_GRACE, CancellationToken};
@@ -34,6 +36,7 @@ pub use mail::{
 pub use observers::RefreshObserver;
 pub use password::{HasherError, PasswordBlocklist, PasswordCheck, PasswordHasher};
 pub use registration::{CredentialRepository, EmailChange, UserRepository};
+pub use sealer::{Opened, SealError, Sealer};
 pub use sessions::{BearerIdentity, ListedSession, ResolvedBearer, SessionCutoffs, SessionRepository};
 pub use shared_circuits::{CircuitUpdate, SharedCircuits, SharedCircuitsError};
 pub use store::{
@@ -41,4 +44,5 @@ pub use store::{
     TxOutcome, TxWork, rotate_in_transaction,
 };
 pub use tokens::{InvalidToken, SigningError, TokenIssuer, TokenVerifier};
+pub use totp::TotpGenerator;
 pub use verification::OneTimeTokenRepository;
