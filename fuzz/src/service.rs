@@ -11,7 +11,7 @@ use portcullis_domain::tokens::{Claims, Jti, RefreshToken, TokenLifetimes};
 use portcullis_http::{Api, ServerSettings};
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 use portcullis_ports::{StoreExt, TokenIssuer, TxOutcome};
-use portcullis_testkit::{FixedClock, MemoryStore, PlainHasher, SeededEntropy, Watched};
+use portcullis_testkit::{FixedClock, MemoryStore, PlainHasher, PlainSealer, PlainTotp, SeededEntropy, Watched};
 use portcullis_usecases::limits::Limits;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, mpsc};
@@ -71,6 +71,8 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
         hasher: Arc::new(PlainHasher { ignores_cancellation: true, ..PlainHasher::default() }),
         issuer,
         verifier: Arc::new(JwtVerifier::with_secret(ALGORITHM, SECRET).expect("a key")),
+        sealer: Arc::new(PlainSealer),
+        totp: Arc::new(PlainTotp),
         limits: Arc::new(Limits::off()),
         outbox: Arc::new(()),
         entropy: Arc::new(SeededEntropy::new(1)),

@@ -8,7 +8,7 @@ use super::tokens::{self, Tokens};
 use super::value;
 use super::warning::Warning;
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier, SigningKey, VerifyingKey};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -40,6 +40,8 @@ pub(super) const SETTINGS: [Setting; 4] = [PRIVATE_KEY, PREVIOUS_KEYS, PREVIOUS_
 pub(crate) struct Keys {
     pub(crate) issuer: Arc<JwtIssuer>,
     pub(crate) verifier: Arc<JwtVerifier>,
+    /// Previous values of `SECRET_KEY`.
+    pub(super) previous_secrets: Vec<SecretString>,
 }
 
 impl Keys {
@@ -63,9 +65,10 @@ impl Keys {
             (false, None) => return Err(PRIVATE_KEY.invalid("is missing, but ALGORITHM needs it")),
         };
         let mut previous = read_previous_keys(sources)?;
-        previous.extend(read_previous_secrets(sources, tokens.algorithm, debug, warnings)?);
+        let previous_secrets = secret::read_lines(sources, &PREVIOUS_SECRETS, debug, warnings)?.unwrap_or_default();
+        previous.extend(keys_of(&previous_secrets, sources, tokens.algorithm)?);
         let verifier = JwtVerifier::new(signing.verifying_key(), previous);
-        Ok(Self { issuer: Arc::new(JwtIssuer::new(signing)), verifier: Arc::new(verifier) })
+        Ok(Self { issuer: Arc::new(JwtIssuer::new(signing)), verifier: Arc::new(verifier), previous_secrets })
     }
 }
 
@@ -96,33 +99,17 @@ fn read_previous_keys(sources: &Sources) -> Result<Vec<Arc<VerifyingKey>>, Setti
     paths.iter().map(std::path::PathBuf::as_path).enumerate().map(read).collect()
 }
 
-/// Reads the previous secrets, one per line, because a secret may contain any other character.
-fn read_previous_secrets(
+/// Creates the verifying keys of the previous secrets.
+fn keys_of(
+    secrets: &[SecretString],
     sources: &Sources,
     current: Algorithm,
-    debug: bool,
-    warnings: &mut Vec<Warning>,
 ) -> Result<Vec<Arc<VerifyingKey>>, SettingsError> {
     let default = if current.is_symmetric() { current } else { Algorithm::Hs256 };
     let algorithm = sources.optional(&PREVIOUS_ALGORITHM, read_shared)?.unwrap_or(default);
-    let secrets = sources.raw(&PREVIOUS_SECRETS, |text| {
-        text.lines().filter(|line| !line.is_empty()).map(secret::read).collect::<Result<Vec<_>, _>>()
-    })?;
-    let mut keys = Vec::new();
-    for secret in secrets.unwrap_or_default() {
-        let bytes = secret.expose_secret().as_bytes();
-        match bytes.len() {
-            secret::MIN_BYTES.. => {}
-            _ if debug => {
-                let what = "SECRET_KEY_PREVIOUS has a secret shorter than 32 bytes, allowed only with DEBUG=true";
-                warnings.push(what.into())
-            }
-            _ => return Err(PREVIOUS_SECRETS.invalid("has a secret that is shorter than 32 bytes")),
-        }
-        let key = VerifyingKey::of_secret(algorithm, bytes);
-        keys.push(Arc::new(key.map_err(|error| bad_key(&PREVIOUS_SECRETS, "", error))?));
-    }
-    Ok(keys)
+    let key = |secret: &SecretString| VerifyingKey::of_secret(algorithm, secret.expose_secret().as_bytes());
+    let keys = secrets.iter().map(|secret| key(secret).map(Arc::new));
+    keys.map(|key| key.map_err(|error| bad_key(&PREVIOUS_SECRETS, "", error))).collect()
 }
 
 fn read_shared(text: &str) -> Result<Algorithm, InvalidValue> {

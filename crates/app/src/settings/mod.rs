@@ -5,6 +5,7 @@
 mod cors;
 mod database;
 mod dotenv;
+mod encryption;
 mod files;
 mod host;
 mod interpolation;
@@ -28,6 +29,7 @@ mod value;
 mod warning;
 
 pub(crate) use database::Database;
+pub(crate) use encryption::Encryption;
 pub(crate) use host::is_loopback;
 pub(crate) use keys::Keys;
 pub(crate) use limits::Limits;
@@ -55,6 +57,7 @@ const SETTINGS: [&[Setting]; 11] = [
     &database::SETTINGS,
     &tokens::SETTINGS,
     &keys::SETTINGS,
+    &encryption::SETTINGS,
     &passwords::SETTINGS,
     &mfa::SETTINGS,
     &limits::SETTINGS,
@@ -70,10 +73,11 @@ const SETTINGS: [&[Setting]; 11] = [
 pub struct Settings {
     pub(crate) tokens: Tokens,
     pub(crate) keys: Keys,
+    pub(crate) encryption: Encryption,
     others: WithoutKeys,
 }
 
-/// The configuration without the secrets and keys that sign tokens, for commands that only need the
+/// The configuration without the secrets and keys that sign tokens or encrypt, for commands that only need the
 /// database.
 #[derive(Debug)]
 pub struct WithoutKeys {
@@ -102,7 +106,7 @@ impl Deref for Settings {
 }
 
 impl WithoutKeys {
-    /// Reads and validates every section except tokens and keys.
+    /// Reads and validates every section except tokens, keys and encryption.
     ///
     /// # Errors
     /// The first missing or invalid setting.
@@ -144,7 +148,8 @@ impl Settings {
         let (debug, warnings) = (others.server.debug, &mut others.warnings);
         let tokens = Tokens::read(sources, debug, warnings)?;
         let keys = Keys::read(sources, &tokens, debug, warnings)?;
-        Ok(Self { tokens, keys, others })
+        let encryption = Encryption::read(sources, &tokens, &keys, debug, warnings)?;
+        Ok(Self { tokens, keys, encryption, others })
     }
 
     /// Replaces port 0 by the bound port, and updates the links in emails.

@@ -1,9 +1,11 @@
-//! Rules for signing secrets: long enough, not published, not easy to guess.
+//! Rules for secrets that sign or encrypt: long enough, not published, not easy to guess.
 
-use super::setting::InvalidValue;
+use super::setting::{InvalidValue, Setting, SettingsError};
+use super::sources::Sources;
+use super::warning::Warning;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 /// Minimum length in bytes (RFC 7518 §3.2, for HS256).
 pub(super) const MIN_BYTES: usize = 32;
@@ -49,6 +51,47 @@ const PUBLISHED: &str = include_str!("published.txt");
 /// Runs of neighbors on keyboards and in the alphabet.
 const SEQUENCES: [&str; 7] =
     ["01234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "azertyuiop"];
+
+/// Reads a setting that is a secret.
+pub(super) fn read_one(
+    sources: &Sources,
+    setting: &Setting,
+    debug: bool,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<SecretString>, SettingsError> {
+    let secret = sources.raw(setting, read)?;
+    if secret.as_ref().is_some_and(is_short) {
+        if !debug {
+            return Err(setting.invalid("is shorter than 32 bytes"));
+        }
+        let what = format!("{} is shorter than 32 bytes, which is allowed only with DEBUG=true", setting.name);
+        warnings.push(Warning::new(what, Warning::STRONGER));
+    }
+    Ok(secret)
+}
+
+/// Reads a setting with a secret on each line, because a secret may contain any other character.
+pub(super) fn read_lines(
+    sources: &Sources,
+    setting: &Setting,
+    debug: bool,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<Vec<SecretString>>, SettingsError> {
+    let lines = |text: &str| text.lines().filter(|line| !line.is_empty()).map(read).collect::<Result<Vec<_>, _>>();
+    let secrets = sources.raw(setting, lines)?;
+    for _ in secrets.iter().flatten().filter(|secret| is_short(secret)) {
+        if !debug {
+            return Err(setting.invalid("has a secret that is shorter than 32 bytes"));
+        }
+        let what = format!("{} has a secret shorter than 32 bytes, allowed only with DEBUG=true", setting.name);
+        warnings.push(Warning::new(what, Warning::STRONGER));
+    }
+    Ok(secrets)
+}
+
+fn is_short(secret: &SecretString) -> bool {
+    secret.expose_secret().len() < MIN_BYTES
+}
 
 /// Validates a secret. Spaces are part of it. The caller checks its length.
 pub(super) fn read(text: &str) -> Result<SecretString, InvalidValue> {
@@ -207,7 +250,6 @@ mod tests {
 
     #[test]
     fn a_secret_of_ones_own_is_taken_as_it_is() {
-        use secrecy::ExposeSecret;
         // In parts: texts that occur in this repository are rejected.
         let passphrase = ["mountain 47 lantern", "-WOBBLE; quick 9 tulips"].concat();
         for own in ["dev-only", "Zx9 \u{fc} ${}#", &passphrase] {

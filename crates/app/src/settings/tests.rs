@@ -235,6 +235,26 @@ fn previous_secrets_stand_on_lines_and_verify_one_size_of_hmac() {
 }
 
 #[test]
+fn encryption_keys_are_strict_and_default_to_the_secret_keys() {
+    let texts = |environment: &[(&str, &str)]| {
+        let Encryption { current, previous } = read(environment).unwrap().encryption;
+        std::iter::once(&current).chain(&previous).map(|text| text.expose_secret().to_owned()).collect::<Vec<_>>()
+    };
+    let [own, old, older] = ["own, ", "old, ", "older, "].map(|word| format!("{word}{SECRET}"));
+    let (lines, secrets) = (format!("{old}\n{older}\n"), ("SECRET_KEY_PREVIOUS", &*older));
+    assert_eq!(texts(&[]), [SECRET]);
+    assert_eq!(texts(&[secrets]), [SECRET, &*older]);
+    assert_eq!(texts(&[secrets, ("ENCRYPTION_KEY", &own)]), [&*own, &*older]);
+    assert_eq!(texts(&[secrets, ("ENCRYPTION_KEY_PREVIOUS", &old)]), [SECRET, &*old]);
+    assert_eq!(texts(&[("ENCRYPTION_KEY", &own), ("ENCRYPTION_KEY_PREVIOUS", &lines)]), [own, old, older]);
+    for name in ["ENCRYPTION_KEY", "ENCRYPTION_KEY_PREVIOUS"] {
+        assert!(refused(name, "your-secret-key-that-is-quite-long-already").contains("is a sample "), "{name}");
+        assert!(refused(name, "marker").contains("shorter than 32 bytes"), "{name}");
+        assert_eq!(read(&[(name, "marker"), ("DEBUG", "true")]).unwrap().warnings.len(), 1, "{name}");
+    }
+}
+
+#[test]
 fn smtp_needs_a_sender_and_a_public_host_needs_public_url() {
     let smtp = ("SMTP_URL", "smtp://u:p@mail.example.org");
     assert!(read(&[smtp]).unwrap_err().to_string().starts_with("MAIL_FROM: is missing, but SMTP_URL is set; "));
@@ -290,6 +310,7 @@ fn no_secret_is_ever_shown() {
         ("REDIS_URL", "redis://marker:marker@cache:7000/1"),
         ("SMTP_URL", "smtps://marker:m%61rker@mail.example.org"),
         ("MAIL_FROM", "no-reply@example.org"),
+        ("ENCRYPTION_KEY", SECRET),
     ];
     let sources = sources(&environment, &format!("SECRET_KEY='{SECRET}'\nPORT=9")).unwrap();
     let settings = Settings::read(&sources).unwrap();
@@ -301,6 +322,7 @@ fn no_secret_is_ever_shown() {
         "REDIS_URL=redis://cache:7000  # environment",
         "SMTP_URL=smtps://mail.example.org:465  # environment",
         "SECRET_KEY=(set, 39 bytes)  # .env",
+        "ENCRYPTION_KEY=(set, 39 bytes)  # environment",
         "PORT=9  # .env",
         "HOST=127.0.0.1  # default",
         "CORS_ORIGINS=(not set)  # default",

@@ -55,15 +55,9 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     pub(super) fn read(sources: &Sources, debug: bool, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
-        let secret = sources.raw(&SECRET_KEY, secret::read)?.ok_or_else(|| SECRET_KEY.invalid("is missing"))?;
+        let secret = secret::read_one(sources, &SECRET_KEY, debug, warnings)?;
+        let secret = secret.ok_or_else(|| SECRET_KEY.invalid("is missing"))?;
         let algorithm = sources.required(&ALGORITHM, read_algorithm)?;
-        match secret.expose_secret().len() {
-            MIN_BYTES.. => {}
-            _ if debug => {
-                warnings.push("SECRET_KEY is shorter than 32 bytes, which is allowed only with DEBUG=true".into())
-            }
-            _ => return Err(SECRET_KEY.invalid("is shorter than 32 bytes")),
-        }
         if (MIN_BYTES..hash_bytes(algorithm)).contains(&secret.expose_secret().len()) {
             warnings.push("SECRET_KEY is shorter than the hash of ALGORITHM (RFC 7518, section 3.2)".into());
         }

@@ -15,6 +15,9 @@ impl Warning {
     /// Fix for a world-readable file with secrets.
     pub(crate) const CHMOD: &'static str = "chmod 600 the file, and make the user of the service its owner";
 
+    /// Fix for a value that is too weak for production.
+    pub(super) const STRONGER: &'static str = "choose a stronger value";
+
     /// Creates a warning from the problem and the fix. Neither may contain a secret.
     pub(super) fn new(what: impl Into<Cow<'static, str>>, advice: impl Into<Cow<'static, str>>) -> Self {
         Self { what: what.into(), advice: advice.into() }
@@ -24,7 +27,7 @@ impl Warning {
 /// Creates a warning about a value that is too weak for production.
 impl From<&'static str> for Warning {
     fn from(what: &'static str) -> Self {
-        Self::new(what, "choose a stronger value")
+        Self::new(what, Self::STRONGER)
     }
 }
 

@@ -1,11 +1,13 @@
 //! The dependencies that use cases share, created once.
 
-use crate::settings::{Settings, SettingsError, WithoutKeys};
+use crate::settings::{Encryption, Settings, SettingsError, WithoutKeys};
+use portcullis_aws_lc::AesGcmSealer;
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_hmac::HmacSigner;
 use portcullis_minijinja::MinijinjaRenderer;
 use portcullis_ports::{
-    Clock, Entropy, OutboxNotifier, PasswordBlocklist, PasswordHasher, Store, TokenIssuer, TokenVerifier,
+    Clock, Entropy, OutboxNotifier, PasswordBlocklist, PasswordHasher, SealError, Sealer, Store, TokenIssuer,
+    TokenVerifier, TotpGenerator,
 };
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
 use portcullis_usecases::login::Reauthentication;
@@ -27,6 +29,10 @@ pub struct Adapters {
     pub issuer: Arc<dyn TokenIssuer>,
     /// Verifies tokens.
     pub verifier: Arc<dyn TokenVerifier>,
+    /// Encrypts stored secrets.
+    pub sealer: Arc<dyn Sealer>,
+    /// Computes the codes of authenticator apps.
+    pub totp: Arc<dyn TotpGenerator>,
     /// Rate limits.
     pub limits: Arc<Limits>,
     /// Notified of new emails.
@@ -45,6 +51,10 @@ pub struct Base {
     pub(super) screening: Arc<PasswordScreening>,
     pub(super) issuance: Arc<TokenFactory>,
     pub(super) verifier: Arc<dyn TokenVerifier>,
+    #[expect(dead_code, reason = "no use case has a second factor yet")]
+    pub(super) sealer: Arc<dyn Sealer>,
+    #[expect(dead_code, reason = "no use case has a second factor yet")]
+    pub(super) totp: Arc<dyn TotpGenerator>,
     pub(super) limits: Arc<Limits>,
     pub(super) devices: Arc<DeviceCookies>,
     pub(super) guesses: Arc<Guesses>,
@@ -61,7 +71,8 @@ impl Base {
     /// # Errors
     /// If one of the operator's templates is invalid.
     pub fn new(settings: &Settings, adapters: Adapters) -> Result<Self, SettingsError> {
-        let Adapters { store, hasher, issuer, verifier, limits, outbox: notifier, entropy, clock } = adapters;
+        let Adapters { store, hasher, issuer, verifier, sealer, totp, limits, outbox: notifier, entropy, clock } =
+            adapters;
         let authenticator = signer(settings, "portcullis devices");
         let devices = Arc::new(DeviceCookies { authenticator, entropy: entropy.clone(), clock: clock.clone() });
         let guesses = Arc::new(Guesses { limits: limits.clone(), devices: devices.clone(), store: store.clone() });
@@ -80,6 +91,8 @@ impl Base {
             screening,
             issuance,
             verifier,
+            sealer,
+            totp,
             limits,
             devices,
             guesses,
@@ -95,6 +108,11 @@ impl Base {
 /// Derives a key of its own for a purpose from `SECRET_KEY`.
 pub(super) fn signer(settings: &Settings, purpose: &str) -> Arc<HmacSigner> {
     Arc::new(HmacSigner::derive(settings.tokens.secret.expose_secret().as_bytes(), purpose))
+}
+
+/// Creates the encryption of stored secrets.
+pub(super) fn sealer(encryption: &Encryption) -> Result<AesGcmSealer, SealError> {
+    AesGcmSealer::new(encryption.current.expose_secret(), encryption.previous.iter().map(ExposeSecret::expose_secret))
 }
 
 /// Creates the outbox.

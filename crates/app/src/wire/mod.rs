@@ -36,6 +36,7 @@ use crate::system::{self, OsEntropy};
 use anyhow::Context;
 use mail::MailService;
 use pages::PageTemplates;
+use portcullis_aws_lc::HmacTotp;
 use portcullis_bcrypt::StoredCosts;
 use portcullis_http::{AccountPages, Api, HttpConfig};
 use portcullis_resilience::Breaker;
@@ -62,6 +63,8 @@ pub(crate) fn service(
         hasher,
         issuer: traces.issuer(settings.keys.issuer.clone()),
         verifier: traces.verifier(settings.keys.verifier.clone()),
+        sealer: Arc::new(base::sealer(&settings.encryption).context("cannot derive the encryption keys")?),
+        totp: Arc::new(HmacTotp),
         limits: Arc::new(replicas::limits(settings, replicas, parts)?),
         outbox: mail.notifier(),
         entropy: Arc::new(OsEntropy),
