@@ -1,0 +1,23 @@
+//! Devices on which a login needs no second factor for a while.
+
+use super::TrustedDeviceId;
+use crate::registration::UserId;
+use crate::sessions::{ClientInfo, DeviceHash};
+use chrono::{DateTime, Utc};
+
+/// Trusted device of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustedDevice {
+    /// Id.
+    pub id: TrustedDeviceId,
+    /// Account.
+    pub user_id: UserId,
+    /// Hash of the device id. The device's cookie alone proves nothing: this row must exist.
+    pub device: DeviceHash,
+    /// Client that the device was trusted with, shown to the owner.
+    pub client: ClientInfo,
+    /// Time of the login that the device was trusted at, in UTC.
+    pub created_at: DateTime<Utc>,
+    /// Expiry, in UTC.
+    pub expires_at: DateTime<Utc>,
+}
