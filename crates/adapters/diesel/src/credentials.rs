@@ -8,11 +8,11 @@ use crate::schema::users;
 use crate::transaction::Transaction;
 use diesel::prelude::*;
 use portcullis_domain::login::{Credentials, Owner};
-use portcullis_domain::registration::{EmailAddress, PasswordHash, User, UserId};
+use portcullis_domain::registration::{EmailAddress, User, UserId};
 use portcullis_ports::{CredentialRepository, StoreError};
 
 fn owner((user, password): (UserRow, StoredPassword)) -> Result<Owner, StoreError> {
-    Ok(Owner { user: User::try_from(user)?, credentials: Credentials::from_hash(password.into()) })
+    Ok(Owner { user: User::try_from(user)?, credentials: password.into_credentials(false) })
 }
 
 impl CredentialRepository for Transaction<'_> {
@@ -48,10 +48,9 @@ impl CredentialRepository for Transaction<'_> {
     fn replace(&mut self, id: UserId, expected: &Credentials, new: &Credentials) -> Result<bool, StoreError> {
         let new = users::hashed_password.eq(new.text());
         let own = users::table.find(id.get());
-        if StoredPassword::is_unreadable(expected.hash()) {
+        if StoredPassword::is_unreadable(expected.text()) {
             // SQL cannot compare an unreadable value, so it is compared here under the row lock.
-            let stored = self.stored_password(id)?.map(PasswordHash::from);
-            return Ok(stored.as_ref() == Some(expected.hash())
+            return Ok(self.stored_password(id)?.is_some_and(|stored| stored.is(expected.text()))
                 && self.changed_one(diesel::update(own.filter(users::deleted_at.is_null())).set(new))?);
         }
         let unchanged = own.filter(users::hashed_password.eq(expected.text()));

@@ -5,6 +5,7 @@ use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::pg::{Pg, PgValue};
 use diesel::sql_types::Text;
 use diesel::sqlite::{Sqlite, SqliteType};
+use portcullis_domain::login::Credentials;
 use portcullis_domain::registration::PasswordHash;
 
 /// SQLite value of a column.
@@ -15,14 +16,28 @@ const UNREADABLE: &str = "unreadable:";
 /// Maximum number of bytes of the value in the placeholder. They distinguish unreadable values.
 const SHOWN_BYTES: usize = 128;
 
-/// Value of `users.hashed_password`.
+/// Value of `users.hashed_password`, with the mark of a second factor.
 #[derive(Debug, FromSqlRow)]
 pub(crate) struct StoredPassword(PasswordHash);
 
 impl StoredPassword {
-    /// Returns whether the hash is a placeholder for a value that is not text.
-    pub(crate) fn is_unreadable(hash: &PasswordHash) -> bool {
-        hash.expose().starts_with(UNREADABLE)
+    /// Returns whether the text is a placeholder for a value that is not text.
+    pub(crate) fn is_unreadable(text: &str) -> bool {
+        text.starts_with(UNREADABLE)
+    }
+
+    /// Returns whether this is the text, or its placeholder.
+    pub(crate) fn is(&self, text: &str) -> bool {
+        self.0.expose() == text
+    }
+
+    pub(crate) fn into_credentials(self, has_second_factor: bool) -> Credentials {
+        Credentials::from_stored(self.0, has_second_factor)
+    }
+
+    /// Returns the hash without the mark of a second factor.
+    pub(crate) fn into_hash(self) -> PasswordHash {
+        self.into_credentials(false).into_hash()
     }
 
     fn unreadable(bytes: &[u8]) -> Self {
@@ -35,12 +50,6 @@ impl StoredPassword {
             Ok(text) => Self(PasswordHash::new(text.to_owned())),
             Err(_) => Self::unreadable(bytes),
         }
-    }
-}
-
-impl From<StoredPassword> for PasswordHash {
-    fn from(StoredPassword(hash): StoredPassword) -> Self {
-        hash
     }
 }
 

@@ -104,7 +104,7 @@ impl UserRepository for Transaction<'_> {
             let range = users::table.filter(users::id.between(start, end));
             let range = range.filter(users::deleted_at.is_null()).order(users::id).limit(i64::from(each));
             let hashes = self.load::<StoredPassword>(range.select(users::hashed_password))?;
-            sample.extend(hashes.into_iter().map(PasswordHash::from));
+            sample.extend(hashes.into_iter().map(StoredPassword::into_hash));
         }
         Ok(sample)
     }

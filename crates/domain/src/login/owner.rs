@@ -2,17 +2,47 @@
 
 use crate::registration::{PasswordHash, User};
 
+/// Prefix of the stored hash of an account with a second factor. The FastAPI application and releases
+/// without second factors cannot read such a hash, and refuse the password.
+const MARK: &str = "$portcullis-2fa$";
+
 /// Credentials of an account, as stored. Redacted in `Debug`.
+///
+/// The stored text of an account with a second factor is its hash behind the mark `$portcullis-2fa$`. The
+/// mark only stops programs that do not know second factors. Whether the account has one is read from the
+/// factors: another program that sets a password also removes the mark.
+///
+/// ```
+/// use portcullis_domain::{login::Credentials, registration::PasswordHash};
+/// let hash = |text: &str| PasswordHash::new(text.to_owned());
+/// let credentials = Credentials::from_stored(hash("$portcullis-2fa$$2b$12$old"), true);
+/// assert_eq!(credentials.hash(), &hash("$2b$12$old"));
+/// assert_eq!(credentials.with_hash(hash("$2b$12$new")).text(), "$portcullis-2fa$$2b$12$new");
+/// assert!(Credentials::from_stored(hash("$2b$12$reset"), true).lacks_mark());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
     hash: PasswordHash,
+    /// The stored text, if it has the mark.
+    marked: Option<PasswordHash>,
+    has_second_factor: bool,
 }
 
 impl Credentials {
-    /// Creates credentials from the hash of the password.
+    /// Creates credentials from the hash of the password, without a second factor.
     #[must_use]
     pub const fn from_hash(hash: PasswordHash) -> Self {
-        Self { hash }
+        Self { hash, marked: None, has_second_factor: false }
+    }
+
+    /// Creates credentials from the stored text, which may be marked, and whether the account has a second
+    /// factor.
+    #[must_use]
+    pub fn from_stored(text: PasswordHash, has_second_factor: bool) -> Self {
+        match text.expose().strip_prefix(MARK).map(|hash| PasswordHash::new(hash.to_owned())) {
+            Some(hash) => Self { hash, marked: Some(text), has_second_factor },
+            None => Self { hash: text, marked: None, has_second_factor },
+        }
     }
 
     /// Returns the hash that passwords are verified against, and that links are bound to.
@@ -21,16 +51,54 @@ impl Credentials {
         &self.hash
     }
 
-    /// Returns the stored text, which is compared and replaced as a whole.
+    /// Returns the same hash as [`hash`](Self::hash).
     #[must_use]
-    pub fn text(&self) -> &str {
-        self.hash.expose()
+    pub fn into_hash(self) -> PasswordHash {
+        self.hash
     }
 
-    /// Returns the credentials after a change of the password.
+    /// Returns the stored text, with the mark. It is compared and replaced as a whole.
     #[must_use]
-    pub fn with_hash(mut self, hash: PasswordHash) -> Self {
-        self.hash = hash;
+    pub fn text(&self) -> &str {
+        self.marked.as_ref().unwrap_or(&self.hash).expose()
+    }
+
+    /// Returns whether the account has a second factor.
+    #[must_use]
+    pub const fn has_second_factor(&self) -> bool {
+        self.has_second_factor
+    }
+
+    /// Returns whether the stored text has the mark.
+    #[must_use]
+    pub const fn is_marked(&self) -> bool {
+        self.marked.is_some()
+    }
+
+    /// Returns whether another program removed the mark of an account with a second factor.
+    #[must_use]
+    pub const fn lacks_mark(&self) -> bool {
+        self.has_second_factor && !self.is_marked()
+    }
+
+    /// Returns the credentials after a change of the password. The mark stays.
+    #[must_use]
+    pub fn with_hash(self, hash: PasswordHash) -> Self {
+        let new = Self { hash, marked: None, ..self };
+        if self.marked.is_some() { new.marked() } else { new }
+    }
+
+    /// Returns the credentials with the mark.
+    #[must_use]
+    pub fn marked(mut self) -> Self {
+        self.marked = Some(PasswordHash::new([MARK, self.hash.expose()].concat()));
+        self
+    }
+
+    /// Returns the credentials without the mark.
+    #[must_use]
+    pub fn unmarked(mut self) -> Self {
+        self.marked = None;
         self
     }
 }
@@ -53,5 +121,46 @@ impl AsRef<User> for Owner {
 impl AsRef<Self> for User {
     fn as_ref(&self) -> &Self {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn hash(text: &str) -> PasswordHash {
+        PasswordHash::new(text.to_owned())
+    }
+
+    #[test]
+    fn a_mark_hides_the_hash_from_other_programs_only() {
+        let plain = Credentials::from_stored(hash("$2b$12$x"), false);
+        assert_eq!(plain, Credentials::from_hash(hash("$2b$12$x")));
+        let marked = plain.clone().marked();
+        assert_eq!((marked.hash(), marked.text()), (plain.hash(), "$portcullis-2fa$$2b$12$x"));
+        assert_eq!((marked.clone().marked(), marked.unmarked()), (plain.clone().marked(), plain));
+    }
+
+    #[test]
+    fn rows_decide_and_not_the_mark() {
+        for (text, factor, lacks) in [
+            ("x", false, false),
+            ("x", true, true),
+            ("$portcullis-2fa$x", true, false),
+            ("$portcullis-2fa$x", false, false),
+        ] {
+            let read = Credentials::from_stored(hash(text), factor);
+            assert_eq!((read.has_second_factor(), read.lacks_mark()), (factor, lacks), "{text} {factor}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_stored_text_is_kept(text in "(\\$portcullis-2fa\\$){0,2}[ -~]{0,20}", factor: bool) {
+            let read = Credentials::from_stored(hash(&text), factor);
+            prop_assert_eq!(read.text(), &text);
+            prop_assert_eq!(Credentials::from_stored(hash(read.text()), factor), read);
+        }
     }
 }

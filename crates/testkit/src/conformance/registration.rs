@@ -97,3 +97,28 @@ pub fn a_hash_is_replaced_only_if_it_is_the_one_that_was_read(store: &dyn Store)
     assert_eq!(found.map(|owner| owner.credentials), Some(credentials("second")));
     Ok(())
 }
+
+pub fn the_mark_of_a_second_factor_belongs_to_the_stored_text(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    let (plain, marked) = (first_credentials(), first_credentials().marked());
+    let replace =
+        |read: &Credentials, new: &Credentials| store.write(|tx| tx.credentials().replace(user.id, read, new));
+    let current = |read: &Credentials| store.write(|tx| tx.credentials().still_current(user.id, read));
+    assert!(replace(&plain, &marked)?, "a login under way fails");
+    assert!(current(&marked)? && !current(&plain)? && !replace(&plain, &credentials("second"))?);
+    let owner = Owner { user: user.clone(), credentials: marked.clone() };
+    assert_eq!(store.read(|tx| tx.credentials().owner(user.id))?.as_ref(), Some(&owner));
+    assert_eq!(store.read(|tx| tx.credentials().owners(&user.email))?, [owner]);
+    assert_eq!(store.read(|tx| tx.users().sample_passwords(1, 1))?, [hash("$2b$12$first")]);
+    let key = BearerIdentity { user_id: user.id, session_id: None };
+    let bearer = store.read(|tx| tx.sessions().resolve_bearers(&[key]))?.into_iter().flatten().next();
+    assert_eq!(bearer.map(|bearer| bearer.password), Some(hash("$2b$12$first")));
+    assert!(replace(&marked, &marked.clone().with_hash(hash("$2b$12$second")))?);
+    let found = store.read(|tx| tx.credentials().owner(user.id))?.map(|owner| owner.credentials);
+    assert_eq!(found, Some(credentials("$2b$12$second").marked()), "a new password keeps it");
+    let new = NewUser { credentials: marked.clone(), ..newcomer("bob@example.com") };
+    let bob = store.write(|tx| tx.users().insert(&new))?.map(|bob| bob.id);
+    let found = bob.map(|bob| store.read(|tx| tx.credentials().owner(bob))).transpose()?.flatten();
+    assert_eq!(found.map(|owner| owner.credentials), Some(marked));
+    Ok(())
+}

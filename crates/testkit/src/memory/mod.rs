@@ -13,8 +13,8 @@ pub use limiter::MapLimiter;
 
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
-use portcullis_domain::login::{Credentials, Owner};
-use portcullis_domain::registration::{EmailAddress, NewUser, User, UserId};
+use portcullis_domain::login::Owner;
+use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
 use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_domain::verification::{OneTimeTokenRecord, TokenDigest};
@@ -41,7 +41,8 @@ pub struct MemoryStore {
 struct State {
     last_id: i64,
     users: BTreeMap<UserId, User>,
-    credentials: BTreeMap<UserId, Credentials>,
+    /// Stored texts of credentials.
+    passwords: BTreeMap<UserId, PasswordHash>,
     /// Accounts being deleted.
     deleted: BTreeMap<UserId, DateTime<Utc>>,
     /// Accounts that another program's table refers to, with the table's name.
@@ -220,7 +221,7 @@ impl Transaction {
 mod tests {
     use super::*;
     use chrono::TimeDelta;
-    use portcullis_domain::registration::PasswordHash;
+    use portcullis_domain::login::Credentials;
 
     crate::store_conformance!(|run: &dyn Fn(&dyn Store)| run(&MemoryStore::new()));
 

@@ -7,6 +7,11 @@ use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User,
 use portcullis_ports::{CredentialRepository, EmailChange, StoreError, UserRepository};
 use std::ops::Bound::{Excluded, Unbounded};
 
+/// Returns the text to store.
+fn stored(credentials: &Credentials) -> PasswordHash {
+    PasswordHash::new(credentials.text().to_owned())
+}
+
 impl State {
     pub(super) fn add_user(&mut self, new: &NewUser, email: EmailAddress) -> User {
         self.last_id += 1;
@@ -18,8 +23,12 @@ impl State {
             email_verified_at: None,
         };
         self.users.insert(user.id, user.clone());
-        self.credentials.insert(user.id, new.credentials.clone());
+        self.passwords.insert(user.id, stored(&new.credentials));
         user
+    }
+
+    pub(super) fn credentials(&self, id: UserId) -> Option<Credentials> {
+        Some(Credentials::from_stored(self.passwords.get(&id)?.clone(), false))
     }
 }
 
@@ -55,7 +64,8 @@ impl UserRepository for Transaction {
 
     fn sample_passwords(&mut self, ranges: u32, each: u32) -> Result<Vec<PasswordHash>, StoreError> {
         let most = usize::try_from(ranges.saturating_mul(each)).unwrap_or(usize::MAX);
-        Ok(self.state.credentials.values().map(|own| own.hash().clone()).take(most).collect())
+        let credentials = self.state.passwords.keys().filter_map(|id| self.state.credentials(*id));
+        Ok(credentials.map(Credentials::into_hash).take(most).collect())
     }
 
     fn verify_email(&mut self, id: UserId, email: &EmailAddress, at: DateTime<Utc>) -> Result<bool, StoreError> {
@@ -87,8 +97,8 @@ impl UserRepository for Transaction {
 
 impl CredentialRepository for Transaction {
     fn owner(&mut self, id: UserId) -> Result<Option<Owner>, StoreError> {
-        let found = self.state.users.get(&id).zip(self.state.credentials.get(&id));
-        Ok(found.map(|(user, credentials)| Owner { user: user.clone(), credentials: credentials.clone() }))
+        let found = self.state.users.get(&id).cloned().zip(self.state.credentials(id));
+        Ok(found.map(|(user, credentials)| Owner { user, credentials }))
     }
 
     fn owners(&mut self, email: &EmailAddress) -> Result<Vec<Owner>, StoreError> {
@@ -97,12 +107,13 @@ impl CredentialRepository for Transaction {
     }
 
     fn still_current(&mut self, id: UserId, credentials: &Credentials) -> Result<bool, StoreError> {
-        self.writable()?;
-        Ok(self.owner(id)?.is_some_and(|owner| owner.user.is_active && owner.credentials == *credentials))
+        let state = self.writable()?;
+        let active = state.users.get(&id).is_some_and(|user| user.is_active);
+        Ok(active && state.passwords.get(&id) == Some(&stored(credentials)))
     }
 
     fn replace(&mut self, id: UserId, expected: &Credentials, new: &Credentials) -> Result<bool, StoreError> {
-        let stored = self.writable()?.credentials.get_mut(&id).filter(|stored| *stored == expected);
-        Ok(stored.map(|stored| *stored = new.clone()).is_some())
+        let own = self.writable()?.passwords.get_mut(&id).filter(|own| **own == stored(expected));
+        Ok(own.map(|own| *own = stored(new)).is_some())
     }
 }

@@ -226,7 +226,7 @@ impl SessionRepository for Transaction {
         };
         let find = |key: &BearerIdentity| {
             let user = state.users.get(&key.user_id)?.clone();
-            let password = state.credentials.get(&key.user_id)?.hash().clone();
+            let password = state.credentials(key.user_id)?.into_hash();
             Some(ResolvedBearer { user, password, session: session(key) })
         };
         Ok(keys.iter().map(find).collect())

@@ -1,5 +1,6 @@
 //! Changed and forgotten passwords.
 
+use crate::accounts::set_password;
 use crate::mail_fixtures::{Call, Meanwhile, all_at_once, new_password, reset_of};
 use crate::world::World;
 use chrono::TimeDelta;
@@ -53,6 +54,25 @@ fn a_change_of_the_password_needs_the_password_and_a_better_one() {
     assert_eq!(refused("correct horse", "ada@example.org"), ErrorCode::Validation);
     assert_eq!(world.hasher.work.load(Ordering::SeqCst), before, "no hash for what is refused anyway");
     assert!(signs_in(&world, "correct horse") && world.deliver().is_empty());
+}
+
+#[test]
+fn every_new_hash_keeps_the_mark_of_a_second_factor() {
+    let world = World::new();
+    let ada = world.adopt("ada@example.org", "$portcullis-2fa$old:correct horse").id;
+    let credentials = || world.owner(ada).credentials;
+    let is_marked = |password: &str| {
+        let stored = credentials();
+        stored.is_marked() && stored.hash().expose().starts_with("new.") && stored.hash().expose().ends_with(password)
+    };
+    let pair = world.log_in("ada@example.org", "correct horse").unwrap().pair;
+    assert!(is_marked(":correct horse"), "hashed anew at a login");
+    world.change_password(&pair, "correct horse", "battery staple").unwrap();
+    assert!(is_marked(":battery staple"), "changed");
+    world.reset(&forgotten(&world), "forgotten staple").unwrap();
+    assert!(is_marked(":forgotten staple"), "reset");
+    set_password(&world, ada, "operator's staple").unwrap();
+    assert!(is_marked(":operator's staple"), "set by an operator");
 }
 
 #[test]

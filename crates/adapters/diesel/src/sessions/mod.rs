@@ -67,7 +67,7 @@ type BearerRow = (UserRow, StoredPassword, Option<SessionRow>);
 
 fn bearer((user, password, session): BearerRow) -> Result<ResolvedBearer, StoreError> {
     let session = session.map(Session::try_from).transpose()?;
-    Ok(ResolvedBearer { user: user.try_into()?, password: password.into(), session })
+    Ok(ResolvedBearer { user: user.try_into()?, password: password.into_hash(), session })
 }
 
 impl SessionRepository for Transaction<'_> {
