@@ -15,7 +15,7 @@ pub const PENDING_FOR: TimeDelta = TimeDelta::minutes(10);
 ///
 /// ```
 /// use portcullis_domain::mfa::FactorName;
-/// assert_eq!(FactorName::parse("  my phone ").unwrap().as_str(), "my phone");
+/// assert_eq!(FactorName::parse("  my phone ").as_ref().map(FactorName::as_str), Some("my phone"));
 /// assert_eq!(FactorName::default().as_str(), "Authenticator");
 /// assert_eq!(FactorName::parse(" "), None);
 /// assert_eq!(FactorName::parse("two\nlines"), None);
