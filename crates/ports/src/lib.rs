@@ -10,6 +10,7 @@ mod cancellation;
 mod clock;
 mod deletion;
 mod entropy;
+mod factors;
 mod health;
 mod limits;
 mod mail;
@@ -28,6 +29,7 @@ pub use cancellation::{CANCEL_GRACE, CancellationToken};
 pub use clock::Clock;
 pub use deletion::{Remains, UserDeletion};
 pub use entropy::{Entropy, EntropyExt};
+pub use factors::FactorRepository;
 pub use health::{CircuitMonitor, CircuitStatus};
 pub use limits::{Charge, Exceeded, HeldCharge, LimiterError, MacSigner, RateLimiter, Reservation, ReserveOutcome};
 pub use mail::{

@@ -2,6 +2,7 @@
 //! that a commit cannot be forgotten. [`Store::rotate`] is separate, so that a store can optimize the
 //! most frequent operation.
 
+use crate::factors::FactorRepository;
 use crate::mail::OutboxRepository;
 use crate::registration::{CredentialRepository, UserRepository};
 use crate::sessions::SessionRepository;
@@ -213,6 +214,8 @@ pub trait Tx {
     fn users(&mut self) -> &mut dyn UserRepository;
     /// Returns the credentials of accounts.
     fn credentials(&mut self) -> &mut dyn CredentialRepository;
+    /// Returns the second factors of accounts.
+    fn factors(&mut self) -> &mut dyn FactorRepository;
     /// Returns the sessions.
     fn sessions(&mut self) -> &mut dyn SessionRepository;
     /// Returns the refresh tokens.

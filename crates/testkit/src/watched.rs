@@ -3,9 +3,9 @@
 use parking_lot::Mutex;
 use portcullis_domain::registration::{Password, PasswordHash};
 use portcullis_ports::{
-    CancellationToken, CredentialRepository, HasherError, OneTimeTokenRepository, OutboxRepository, PasswordCheck,
-    PasswordHasher, RefreshTokenRepository, Rotation, SessionRepository, Store, StoreError, Tx, TxMode, TxOutcome,
-    TxWork, UserRepository, rotate_in_transaction,
+    CancellationToken, CredentialRepository, FactorRepository, HasherError, OneTimeTokenRepository, OutboxRepository,
+    PasswordCheck, PasswordHasher, RefreshTokenRepository, Rotation, SessionRepository, Store, StoreError, Tx, TxMode,
+    TxOutcome, TxWork, UserRepository, rotate_in_transaction,
 };
 
 type Watch = dyn Fn(&mut StoreCall<'_>) -> Result<(), StoreError> + Send + Sync;
@@ -42,6 +42,7 @@ pub struct StoreCall<'a> {
 pub struct Accesses {
     pub users: usize,
     pub credentials: usize,
+    pub factors: usize,
     pub sessions: usize,
     pub refresh_tokens: usize,
     pub one_time_tokens: usize,
@@ -114,6 +115,11 @@ impl Tx for CountingTx<'_> {
     fn credentials(&mut self) -> &mut dyn CredentialRepository {
         self.accesses.credentials += 1;
         self.inner.credentials()
+    }
+
+    fn factors(&mut self) -> &mut dyn FactorRepository {
+        self.accesses.factors += 1;
+        self.inner.factors()
     }
 
     fn sessions(&mut self) -> &mut dyn SessionRepository {

@@ -1,7 +1,8 @@
-//! Credentials of accounts, in `users.hashed_password`.
+//! Credentials of accounts, in `users.hashed_password` and the rows of second factors.
 
 use crate::canonical::CanonicalEmail;
 use crate::engine::{Link, columns_of};
+use crate::factors::has_second_factor;
 use crate::password::StoredPassword;
 use crate::registration::{UserRow, readable};
 use crate::schema::users;
@@ -11,21 +12,25 @@ use portcullis_domain::login::{Credentials, Owner};
 use portcullis_domain::registration::{EmailAddress, User, UserId};
 use portcullis_ports::{CredentialRepository, StoreError};
 
-fn owner((user, password): (UserRow, StoredPassword)) -> Result<Owner, StoreError> {
-    Ok(Owner { user: User::try_from(user)?, credentials: password.into_credentials(false) })
+/// Account, hash, and whether it has a second factor.
+type OwnerRow = (UserRow, StoredPassword, bool);
+
+fn owner((user, password, second_factor): OwnerRow) -> Result<Owner, StoreError> {
+    Ok(Owner { user: User::try_from(user)?, credentials: password.into_credentials(second_factor) })
 }
 
 impl CredentialRepository for Transaction<'_> {
     fn owner(&mut self, id: UserId) -> Result<Option<Owner>, StoreError> {
         let query = users::table.find(id.get()).filter(users::deleted_at.is_null());
-        let row = self.first(query.select((columns_of::<UserRow>(), users::hashed_password)))?;
-        row.map(owner).transpose()
+        let columns = (columns_of::<UserRow>(), users::hashed_password, has_second_factor());
+        self.first::<OwnerRow>(query.select(columns))?.map(owner).transpose()
     }
 
     fn owners(&mut self, email: &EmailAddress) -> Result<Vec<Owner>, StoreError> {
         let same = users::table.filter(CanonicalEmail.eq(email.canonical()));
         let query = same.filter(users::deleted_at.is_null()).order(users::id);
-        let rows = self.load(query.select((columns_of::<UserRow>(), users::hashed_password)))?;
+        let columns = (columns_of::<UserRow>(), users::hashed_password, has_second_factor());
+        let rows = self.load::<OwnerRow>(query.select(columns))?;
         Ok(readable(rows.into_iter().map(owner)))
     }
 

@@ -22,7 +22,8 @@ use portcullis_domain::registration::UserId;
 use portcullis_ports::{Remains, StoreError, UserDeletion};
 
 /// Tables with a column `user_id`, in the order in which an account's rows are deleted.
-const OWNED: [&str; 4] = ["refresh_tokens", "sessions", "one_time_tokens", "outbox"];
+const OWNED: [&str; 7] =
+    ["refresh_tokens", "sessions", "one_time_tokens", "outbox", "totp_factors", "recovery_codes", "trusted_devices"];
 
 /// Returns the placeholder email of a deleted account. It is unique, and no valid email address because
 /// it has no @-sign.

@@ -77,11 +77,14 @@ pub(crate) const ADOPTED: [(&str, &[(&str, Kind)]); 2] = [
 
 /// Portcullis's own tables, with columns that distinguish them from other programs' tables of the same
 /// name.
-pub(crate) const OWN: [(&str, &[&str]); 4] = [
+pub(crate) const OWN: [(&str, &[&str]); 7] = [
     ("sessions", &["id", "sid", "user_id", "created_at", "ended_at", "end_reason"]),
     ("session_events", &["id", "session_id", "at", "kind"]),
     ("one_time_tokens", &["id", "digest", "purpose", "user_id", "slot", "password_version"]),
     ("outbox", &["id", "occasion", "user_id", "language", "seed", "due_at", "armed"]),
+    ("totp_factors", &["id", "factor_id", "user_id", "secret", "last_step", "confirmed_at"]),
+    ("recovery_codes", &["id", "user_id", "digest", "used_at"]),
+    ("trusted_devices", &["id", "device_id", "user_id", "device", "expires_at"]),
 ];
 
 /// Maximum number of ids in one finding.

@@ -7,6 +7,7 @@ mod database;
 mod deletion;
 mod engine;
 mod error;
+mod factors;
 mod gate;
 mod info;
 mod inspection;

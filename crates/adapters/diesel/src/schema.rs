@@ -120,5 +120,59 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use crate::time::UtcTime;
+    use diesel::sql_types::*;
+
+    totp_factors (id) {
+        id -> BigInt,
+        factor_id -> Text,
+        user_id -> BigInt,
+        name -> Text,
+        secret -> Binary,
+        /// Null until the factor is confirmed.
+        last_step -> Nullable<BigInt>,
+        created_at -> UtcTime,
+        confirmed_at -> Nullable<UtcTime>,
+        last_used_at -> Nullable<UtcTime>,
+    }
+}
+
+diesel::table! {
+    use crate::time::UtcTime;
+    use diesel::sql_types::*;
+
+    recovery_codes (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        digest -> Binary,
+        used_at -> Nullable<UtcTime>,
+    }
+}
+
+diesel::table! {
+    use crate::time::UtcTime;
+    use diesel::sql_types::*;
+
+    trusted_devices (id) {
+        id -> BigInt,
+        device_id -> Text,
+        user_id -> BigInt,
+        device -> Binary,
+        ip_address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        created_at -> UtcTime,
+        expires_at -> UtcTime,
+    }
+}
+
 diesel::joinable!(refresh_tokens -> users (user_id));
-diesel::allow_tables_to_appear_in_same_query!(refresh_tokens, users, sessions, session_events, one_time_tokens, outbox);
+diesel::allow_tables_to_appear_in_same_query!(
+    refresh_tokens,
+    users,
+    sessions,
+    session_events,
+    one_time_tokens,
+    outbox,
+    totp_factors
+);

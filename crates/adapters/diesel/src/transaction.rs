@@ -6,8 +6,8 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::prelude::*;
 use diesel::query_dsl::methods::LimitDsl;
 use portcullis_ports::{
-    CredentialRepository, OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository, SessionRepository,
-    StoreError, Tx, TxMode, TxOutcome, TxWork, UserRepository,
+    CredentialRepository, FactorRepository, OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository,
+    SessionRepository, StoreError, Tx, TxMode, TxOutcome, TxWork, UserRepository,
 };
 
 /// Repositories of one transaction.
@@ -110,6 +110,10 @@ impl Tx for Transaction<'_> {
     }
 
     fn credentials(&mut self) -> &mut dyn CredentialRepository {
+        self
+    }
+
+    fn factors(&mut self) -> &mut dyn FactorRepository {
         self
     }
 

@@ -1,5 +1,6 @@
 //! Retention of database rows. The purge deletes rows past the cutoffs returned here.
 
+use crate::mfa::PENDING_FOR;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Retention periods.
@@ -8,7 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// unknown token (RFC 9700 §4.14.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Retention of a token after its expiry, as a margin for clock skew. At least zero.
+    /// Retention of a token, a pending second factor or a trusted device after its expiry, as a margin for
+    /// clock skew. At least zero.
     pub after_expiry: TimeDelta,
     /// Retention of a session and its timeline after its end or maximum age, of a one-time token after
     /// its expiry (so that it is reported as expired, not unknown), and of a dead email. At least zero.
@@ -23,7 +25,7 @@ impl Default for Retention {
 }
 
 impl Retention {
-    /// Returns the deletion cutoff for refresh tokens. Tokens that expired at or before it may be
+    /// Returns the deletion cutoff for refresh tokens and trusted devices. Those that expired at or before it may be
     /// deleted. Leaves a margin for clock skew between replicas.
     ///
     /// ```
@@ -35,6 +37,20 @@ impl Retention {
     #[must_use]
     pub fn token_cutoff(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         now.checked_sub_signed(self.after_expiry).unwrap_or(DateTime::<Utc>::MIN_UTC)
+    }
+
+    /// Returns the deletion cutoff for pending second factors. Those that were created at or before it can no
+    /// longer be confirmed.
+    ///
+    /// ```
+    /// use chrono::{DateTime, TimeDelta};
+    /// use portcullis_domain::maintenance::Retention;
+    /// let now = DateTime::UNIX_EPOCH + TimeDelta::days(1);
+    /// assert_eq!(Retention::default().pending_factor_cutoff(now), now - TimeDelta::minutes(15));
+    /// ```
+    #[must_use]
+    pub fn pending_factor_cutoff(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.token_cutoff(now).checked_sub_signed(PENDING_FOR).unwrap_or(DateTime::<Utc>::MIN_UTC)
     }
 
     /// Returns the deletion cutoff for sessions. Sessions that had ended or expired at or before it may

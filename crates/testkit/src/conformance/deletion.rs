@@ -1,5 +1,6 @@
 //! Conformance of stores: deleting accounts.
 
+use super::factors;
 use super::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
@@ -40,6 +41,13 @@ pub fn account_deletion_removes_exactly_its_own_rows_in_batches(store: &dyn Stor
     for (number, user) in [(1, &ada), (2, &ada), (3, &bob)] {
         mail(store, user, number)?;
     }
+    for (number, user) in [(1, &ada), (2, &bob)] {
+        store.write(|tx| {
+            tx.factors().replace_pending(&factors::pending(user, number))?;
+            tx.factors().replace_recovery_codes(user.id, &[factors::code(number)])?;
+            tx.factors().trust(&factors::device(user, number, 60))
+        })?;
+    }
     assert_eq!(strip(store, ada.id, 100)?, 0, "nothing of an account that is kept");
     assert!(begin(store, ada.id)? && !finish(store, ada.id)?, "not before the rest is");
     let mut steps = Vec::new();
@@ -47,13 +55,17 @@ pub fn account_deletion_removes_exactly_its_own_rows_in_batches(store: &dyn Stor
         steps.push(strip(store, ada.id, 4)?);
     }
     assert!(steps.iter().all(|rows| *rows <= 4), "{steps:?}");
-    assert_eq!(steps.iter().sum::<u64>(), 4 + 3 + 6 + 2 + 2, "tokens, sessions, events, links and mails");
+    assert_eq!(steps.iter().sum::<u64>(), 4 + 3 + 6 + 2 + 2 + 3, "tokens, sessions, events, links, mails, factors");
     assert!(finish(store, ada.id)? && finish(store, ada.id)?, "gone is gone");
     assert_eq!(store.read(|tx| tx.users().list_marked_deleted(10))?, []);
     assert_eq!(rows(store)?, (1, 1), "another's are left alone");
     let links = [1, 2, 3].map(|number| store.read(|tx| tx.one_time_tokens().find(TokenDigest::new([number; 32]))));
     assert_eq!(links.map(|link| link.map(|link| link.is_some())), [Ok(false), Ok(false), Ok(true)]);
     assert_eq!(store.read(|tx| tx.outbox().count(9))?.waiting, 1);
+    assert!(!store.write(|tx| tx.factors().use_recovery_code(ada.id, &factors::code(1), at(9)))?);
+    assert_eq!(store.read(|tx| tx.factors().sealed_secrets(RowCursor::FIRST, 9))?.len(), 1);
+    assert_eq!(store.read(|tx| tx.factors().recovery_codes_left(bob.id))?, 1);
+    assert_eq!(store.read(|tx| tx.factors().trusted_devices(bob.id, at(0)))?.len(), 1);
     assert_eq!(store.read(|tx| tx.sessions().events(keep.session_id_or_legacy(), 10))?.len(), 2);
     assert!(finish(store, bob.id)?, "it is not being deleted");
     assert_eq!(store.read(|tx| tx.users().find(bob.id))?, Some(bob));

@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod addresses;
 pub mod concurrent_changes;
 pub mod deletion;
+pub mod factors;
 pub mod hashers;
 pub mod limits;
 pub mod mail;
@@ -91,6 +92,13 @@ macro_rules! store_promises {
                 mails_are_listed_by_number_and_counted_up_to_a_bound, the_mails_of_an_account_are_forgotten_with_it,
                 mails_that_were_given_up_long_ago_are_deleted, what_is_undone_was_neither_ordered_nor_taken,
                 each_of_1000_mails_is_taken_once_by_64_at_once, a_mail_is_settled_once_however_many_settle_it;
+            factors: a_factor_counts_once_its_owner_confirms_it, a_pending_factor_replaces_the_pending_one_only,
+                only_its_owner_renames_and_removes_a_confirmed_factor,
+                a_time_step_is_used_once_and_no_earlier_one_after_it, one_of_many_confirmations_wins,
+                a_recovery_code_is_used_once_by_its_owner, a_device_is_trusted_until_it_expires_or_is_forgotten,
+                all_second_factors_of_an_account_are_removed_together,
+                secrets_are_listed_page_by_page_and_resealed_if_unchanged,
+                expired_pending_factors_and_devices_are_deleted;
             tokens: a_new_token_is_live, a_token_is_spent_once, an_expired_token_is_not_spent,
                 a_revoked_token_is_not_spent, revoking_forgets_no_spending, what_is_not_there_is_neither_spent_nor_revoked,
                 only_a_live_token_of_an_account_is_added_and_once, times_of_a_token_hold_to_the_microsecond;

@@ -52,6 +52,7 @@ impl UserDeletion for Transaction {
             state.mails.remove(&mail);
             left -= 1;
         }
+        left -= state.factors.remove_owned(id, left);
         Ok(u64::try_from(most - left).unwrap_or(u64::MAX))
     }
 
@@ -60,7 +61,8 @@ impl UserDeletion for Transaction {
         let bare = state.sessions_of(id).next().is_none()
             && state.tokens.values().all(|token| token.user_id != id)
             && state.grants.values().all(|record| record.user_id != id)
-            && state.mails.values().all(|mail| mail.mail.user_id != Some(id));
+            && state.mails.values().all(|mail| mail.mail.user_id != Some(id))
+            && state.factors.is_empty(id);
         let begun = state.deleted.contains_key(&id);
         Ok(match state.referenced.get(&id).filter(|_| begun) {
             Some(by) => {

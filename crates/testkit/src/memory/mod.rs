@@ -2,6 +2,7 @@
 //! Tests can inject outages.
 
 mod deletion;
+mod factors;
 mod limiter;
 mod mail;
 mod registration;
@@ -19,9 +20,9 @@ use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_domain::verification::{OneTimeTokenRecord, TokenDigest};
 use portcullis_ports::{
-    CredentialRepository, MailId, OneTimeTokenRepository, OutboxRepository, QueuedMail, RefreshTokenRepository,
-    Rotation, RowCursor, SessionRepository, Store, StoreError, StoreExt, Tx, TxMode, TxOutcome, TxWork, UserRepository,
-    rotate_in_transaction,
+    CredentialRepository, FactorRepository, MailId, OneTimeTokenRepository, OutboxRepository, QueuedMail,
+    RefreshTokenRepository, Rotation, RowCursor, SessionRepository, Store, StoreError, StoreExt, Tx, TxMode, TxOutcome,
+    TxWork, UserRepository, rotate_in_transaction,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,6 +57,7 @@ struct State {
     grants: BTreeMap<TokenDigest, OneTimeTokenRecord>,
     last_mail: i64,
     mails: BTreeMap<MailId, QueuedMail>,
+    factors: factors::Factors,
 }
 
 /// Transaction on a copy of the state, which replaces the committed one on commit.
@@ -183,6 +185,10 @@ impl Tx for Transaction {
     }
 
     fn credentials(&mut self) -> &mut dyn CredentialRepository {
+        self
+    }
+
+    fn factors(&mut self) -> &mut dyn FactorRepository {
         self
     }
 

@@ -28,7 +28,7 @@ impl State {
     }
 
     pub(super) fn credentials(&self, id: UserId) -> Option<Credentials> {
-        Some(Credentials::from_stored(self.passwords.get(&id)?.clone(), false))
+        Some(Credentials::from_stored(self.passwords.get(&id)?.clone(), self.factors.has_confirmed(id)))
     }
 }
 

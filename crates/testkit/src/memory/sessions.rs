@@ -226,8 +226,9 @@ impl SessionRepository for Transaction {
         };
         let find = |key: &BearerIdentity| {
             let user = state.users.get(&key.user_id)?.clone();
-            let password = state.credentials(key.user_id)?.into_hash();
-            Some(ResolvedBearer { user, password, session: session(key) })
+            let credentials = state.credentials(key.user_id)?;
+            let second_factor = credentials.has_second_factor();
+            Some(ResolvedBearer { user, password: credentials.into_hash(), second_factor, session: session(key) })
         };
         Ok(keys.iter().map(find).collect())
     }

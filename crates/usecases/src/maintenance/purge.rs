@@ -1,5 +1,5 @@
-//! Deletes expired refresh tokens, old sessions, and the remaining rows of deleted accounts. Works in
-//! small batches, so that a running service is hardly slowed down.
+//! Deletes expired refresh tokens, old sessions, other expired rows, and the remaining rows of deleted
+//! accounts. Works in small batches, so that a running service is hardly slowed down.
 
 use super::batch_size::{BatchSize, StepTiming};
 use crate::LOG;
@@ -82,9 +82,14 @@ impl Purge {
                 purged = self.purge_scanned(rows, purged.rows, on_step)?;
             }
         }
-        for table in [IndexedTable::OneTimeTokens, IndexedTable::Mails] {
+        for (table, cutoff) in [
+            (IndexedTable::OneTimeTokens, session_cutoff),
+            (IndexedTable::Mails, session_cutoff),
+            (IndexedTable::PendingFactors, self.retention.pending_factor_cutoff(now)),
+            (IndexedTable::TrustedDevices, self.retention.token_cutoff(now)),
+        ] {
             if purged.complete {
-                purged = self.purge_indexed(table, session_cutoff, purged.rows, on_step)?;
+                purged = self.purge_indexed(table, cutoff, purged.rows, on_step)?;
             }
         }
         if purged.complete { self.finish_deletions(purged, on_step) } else { Ok(purged) }
@@ -195,6 +200,10 @@ enum IndexedTable {
     OneTimeTokens,
     /// Dead emails.
     Mails,
+    /// Second factors that were not confirmed in time.
+    PendingFactors,
+    /// Expired trusted devices.
+    TrustedDevices,
 }
 
 impl IndexedTable {
@@ -202,6 +211,8 @@ impl IndexedTable {
         match self {
             Self::OneTimeTokens => tx.one_time_tokens().purge(cutoff, max_rows),
             Self::Mails => tx.outbox().purge(cutoff, max_rows),
+            Self::PendingFactors => tx.factors().purge_pending(cutoff, max_rows),
+            Self::TrustedDevices => tx.factors().purge_devices(cutoff, max_rows),
         }
     }
 }

@@ -96,7 +96,7 @@ impl Authenticate {
     }
 
     fn judged(&self, key: BearerIdentity, found: Option<ResolvedBearer>) -> BearerLookupResult {
-        let Some(ResolvedBearer { user, password, session }) = found else {
+        let Some(ResolvedBearer { user, password, session, .. }) = found else {
             return BearerLookupResult(Ok(Err(BearerRejection::Unknown)));
         };
         let authentication = session.as_ref().and_then(|session| session.authentication);

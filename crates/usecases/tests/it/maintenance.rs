@@ -3,7 +3,11 @@
 use crate::world::World;
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::ErrorCode;
+use portcullis_domain::mfa::{
+    FactorId, FactorName, SealedSecret, TimeStep, TotpFactor, TrustedDevice, TrustedDeviceId,
+};
 use portcullis_domain::registration::User;
+use portcullis_domain::sessions::{ClientInfo, DeviceHash};
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_ports::{Clock, MailerError, StoreError, StoreExt, TxMode};
 use portcullis_testkit::Watched;
@@ -67,6 +71,33 @@ fn a_spent_token_is_known_until_it_could_no_longer_be_shown() {
     assert_eq!(reuse.code(), ErrorCode::TokenRevoked, "known as spent, not as unknown");
     world.pass(TimeDelta::seconds(1) + TimeDelta::minutes(5));
     assert_eq!(purged(&world).rows, 2, "it and its successor");
+}
+
+#[test]
+fn factors_that_were_not_confirmed_and_expired_devices_go() {
+    let world = World::new();
+    let ids = ["ada@example.org", "bob@example.org"].map(|email| world.adopt(email, "new:x").id);
+    let now = world.clock.now();
+    let added = world.store.write(|tx| {
+        for (number, user_id) in (1..).zip(ids) {
+            let (id, secret) = (FactorId::from_random([number; 16]), SealedSecret::new(vec![number]));
+            tx.factors().replace_pending(&TotpFactor::new(id, user_id, FactorName::default(), secret, now))?;
+            tx.factors().trust(&TrustedDevice {
+                id: TrustedDeviceId::from_random([number; 16]),
+                user_id,
+                device: DeviceHash::new([number; 32]),
+                client: ClientInfo::default(),
+                created_at: now,
+                expires_at: now + TimeDelta::minutes(10),
+            })?;
+        }
+        tx.factors().confirm_totp(ids[0], &FactorId::from_random([1; 16]), TimeStep::new(1), now)
+    });
+    assert!(added.unwrap());
+    world.pass(TimeDelta::minutes(15) - TimeDelta::seconds(1));
+    assert_eq!(purged(&world), all(0));
+    world.pass(TimeDelta::seconds(1));
+    assert_eq!(purged(&world), all(3), "the confirmed factor stays");
 }
 
 #[test]
@@ -140,8 +171,8 @@ fn an_account_that_cannot_be_deleted_holds_up_no_other() {
     }
     let writes = AtomicUsize::new(0);
     let store = Arc::new(Watched::new(world.store.clone(), move |call| {
-        // After the writes that purge one-time tokens and emails.
-        let fails = call.mode == TxMode::Write && writes.fetch_add(1, Ordering::SeqCst) == 2;
+        // After the writes that purge one-time tokens, emails, pending factors and trusted devices.
+        let fails = call.mode == TxMode::Write && writes.fetch_add(1, Ordering::SeqCst) == 4;
         if fails { Err(StoreError::Failed("a trigger".to_owned())) } else { call.run() }
     }));
     assert!(Purge { store, ..world.purge() }.run(&mut |_| true).is_err());

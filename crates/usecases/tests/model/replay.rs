@@ -17,9 +17,9 @@ use portcullis_domain::sessions::{
 };
 use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, SpendRecord, TokenLifetimes};
 use portcullis_ports::{
-    BearerIdentity, CredentialRepository, Entropy, FoundToken, ListedSession, OneTimeTokenRepository, OutboxRepository,
-    RefreshTokenRepository, ResolvedBearer, Rotation, RowCursor, RowRange, SessionCutoffs, SessionRepository, Store,
-    StoreError, Tx, TxMode, TxOutcome, TxWork, UserRepository, rotate_in_transaction,
+    BearerIdentity, CredentialRepository, Entropy, FactorRepository, FoundToken, ListedSession, OneTimeTokenRepository,
+    OutboxRepository, RefreshTokenRepository, ResolvedBearer, Rotation, RowCursor, RowRange, SessionCutoffs,
+    SessionRepository, Store, StoreError, Tx, TxMode, TxOutcome, TxWork, UserRepository, rotate_in_transaction,
 };
 use portcullis_testkit::{FixedClock, MemoryStore};
 use portcullis_usecases::Caller;
@@ -168,6 +168,10 @@ impl Tx for TapeTx<'_> {
         self.rest.credentials()
     }
 
+    fn factors(&mut self) -> &mut dyn FactorRepository {
+        self.rest.factors()
+    }
+
     fn sessions(&mut self) -> &mut dyn SessionRepository {
         self
     }
@@ -254,7 +258,7 @@ impl SessionRepository for TapeTx<'_> {
                 Reply::Session { ended } => {
                     let Owner { user, credentials } = account();
                     let (password, session) = (credentials.hash().clone(), Some(session(number, ended)));
-                    Ok(Some(ResolvedBearer { user, password, session }))
+                    Ok(Some(ResolvedBearer { user, password, second_factor: false, session }))
                 }
                 other => panic!("no answer to this: {other:?}"),
             }

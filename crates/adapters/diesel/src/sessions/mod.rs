@@ -7,6 +7,7 @@ mod statements;
 pub(crate) use rows::{NewEventRow, OriginRow, SessionRow, columns};
 
 use crate::engine::{Link, columns_of};
+use crate::factors::has_second_factor;
 use crate::password::StoredPassword;
 use crate::registration::UserRow;
 use crate::schema::{session_events, sessions, users};
@@ -62,12 +63,12 @@ fn event_of(session_end: &SessionEnd) -> SessionEvent {
     SessionEvent { at: session_end.at, kind: session_end.reason.into(), client: session_end.client.clone() }
 }
 
-/// Account, hash and session of a bearer.
-type BearerRow = (UserRow, StoredPassword, Option<SessionRow>);
+/// Account of a bearer, its hash, whether it has a second factor, and the session.
+type BearerRow = ((UserRow, StoredPassword, bool), Option<SessionRow>);
 
-fn bearer((user, password, session): BearerRow) -> Result<ResolvedBearer, StoreError> {
+fn bearer(((user, password, second_factor), session): BearerRow) -> Result<ResolvedBearer, StoreError> {
     let session = session.map(Session::try_from).transpose()?;
-    Ok(ResolvedBearer { user: user.try_into()?, password: password.into_hash(), session })
+    Ok(ResolvedBearer { user: user.try_into()?, password: password.into_hash(), second_factor, session })
 }
 
 impl SessionRepository for Transaction<'_> {
@@ -264,8 +265,9 @@ impl Transaction<'_> {
         let sid = key.session_id.map(|id| id.to_string()).unwrap_or_default();
         let own = sessions::user_id.eq(users::id).and(sessions::sid.eq(sid));
         let query = users::table.left_join(sessions::table.on(own)).filter(users::id.eq(key.user_id.get()));
-        let columns = (columns_of::<UserRow>(), users::hashed_password, columns_of::<Option<SessionRow>>());
-        self.first::<BearerRow>(query.select(columns))?.map(bearer).transpose()
+        let account = (columns_of::<UserRow>(), users::hashed_password, has_second_factor());
+        let query = query.select((account, columns_of::<Option<SessionRow>>()));
+        self.first::<BearerRow>(query)?.map(bearer).transpose()
     }
 
     /// Queries all keys in one round trip: each account with the requested ones of its sessions.
@@ -274,8 +276,9 @@ impl Transaction<'_> {
         let sids = keys.iter().filter_map(|key| key.session_id).map(|id| id.to_string());
         let asked_for = sessions::user_id.eq(users::id).and(sessions::sid.eq_any(sids));
         let query = users::table.left_join(sessions::table.on(asked_for)).filter(users::id.eq_any(ids));
-        let columns = (columns_of::<UserRow>(), users::hashed_password, columns_of::<Option<SessionRow>>());
-        let rows = self.load::<BearerRow>(query.select(columns))?.into_iter();
+        let account = (columns_of::<UserRow>(), users::hashed_password, has_second_factor());
+        let query = query.select((account, columns_of::<Option<SessionRow>>()));
+        let rows = self.load::<BearerRow>(query)?.into_iter();
         let found = rows.map(bearer).collect::<Result<Vec<_>, _>>()?;
         Ok(keys.iter().map(|key| chosen(&found, key)).collect())
     }

@@ -44,6 +44,11 @@ pub(crate) fn assert_complete(statements: &BTreeSet<String>) {
         &["INSERT INTO", "one_time_tokens", "ON CONFLICT"],
         &["SELECT", "one_time_tokens", "slot <> ''"],
         &["DELETE FROM one_time_tokens"],
+        &["INSERT INTO", "totp_factors", "ON CONFLICT"],
+        &["UPDATE", "totp_factors", "last_step"],
+        &["UPDATE", "recovery_codes", "used_at"],
+        &["DELETE FROM trusted_devices"],
+        &["SELECT", "hashed_password", "EXISTS", "totp_factors"],
     ] {
         assert!(has(parts), "{parts:?} in {statements:#?}");
     }

@@ -4,8 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_diesel::StoreOptions;
 use portcullis_domain::login::Credentials;
 use portcullis_domain::mail::{Language, NewMail, Occasion};
+use portcullis_domain::mfa::{FactorId, FactorName, SealedSecret, TotpFactor, TrustedDevice, TrustedDeviceId};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
-use portcullis_domain::sessions::{ClientInfo, Session, SessionId, SessionPolicy};
+use portcullis_domain::sessions::{ClientInfo, DeviceHash, Session, SessionId, SessionPolicy};
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_domain::verification::{OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest, TokenSeed};
 use portcullis_ports::{Clock, Rotation, Store, StoreError, StoreExt};
@@ -113,4 +114,22 @@ pub(crate) fn all_migrations() -> Vec<String> {
     let mut names: Vec<String> = names.collect();
     names.sort();
     names
+}
+
+/// Creates a pending factor.
+pub(crate) fn factor(user_id: UserId) -> TotpFactor {
+    let (id, secret) = (FactorId::from_random([7; 16]), SealedSecret::new(vec![7; 57]));
+    TotpFactor::new(id, user_id, FactorName::default(), secret, now())
+}
+
+/// Creates a trusted device that is valid for 60 s.
+pub(crate) fn device(user_id: UserId) -> TrustedDevice {
+    TrustedDevice {
+        id: TrustedDeviceId::from_random([7; 16]),
+        user_id,
+        device: DeviceHash::new([7; 32]),
+        client: ClientInfo::default(),
+        created_at: now(),
+        expires_at: now() + TimeDelta::seconds(60),
+    }
 }

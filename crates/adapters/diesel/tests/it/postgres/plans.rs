@@ -10,7 +10,10 @@ fn every_query_goes_by_an_index() {
     let store = sandbox.open(&logging());
     store.migrate().unwrap();
     let statements = statements(|run| {
-        sandbox.execute("TRUNCATE users, refresh_tokens, sessions, session_events, one_time_tokens, outbox");
+        sandbox.execute(
+            "TRUNCATE users, refresh_tokens, sessions, session_events, one_time_tokens, outbox, totp_factors, \
+             recovery_codes, trusted_devices",
+        );
         run(&store);
     });
     assert_complete(&statements);

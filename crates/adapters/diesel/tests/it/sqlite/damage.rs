@@ -1,7 +1,7 @@
 //! Damaged files and damaged rows: rejected or reported, never a panic, never a guess.
 
 use super::{Sandbox, TestDatabase};
-use crate::samples::{account_with_token, accounts, clock, now, order, patient, record, rotation};
+use crate::samples::{account_with_token, accounts, clock, device, factor, now, order, patient, record, rotation};
 use chrono::TimeDelta;
 use portcullis_diesel::{Migrations, OpenError, SqliteStore};
 use portcullis_domain::tokens::Jti;
@@ -20,6 +20,8 @@ fn damaged(table: &'static str, column: &'static str, value: &str) -> StoreError
     let user = account_with_token(&store, "ada@example.com", jti());
     let mailed = store.write(|tx| {
         tx.one_time_tokens().upsert(&record(user.id))?;
+        tx.factors().replace_pending(&factor(user.id))?;
+        tx.factors().trust(&device(user.id))?;
         tx.outbox().enqueue(&order(Some(user.id)))
     });
     mailed.unwrap();
@@ -29,7 +31,9 @@ fn damaged(table: &'static str, column: &'static str, value: &str) -> StoreError
     let find = |store: &dyn Store| match table {
         "outbox" => store.read(|tx| tx.outbox().list(None, 9)).map(drop),
         "one_time_tokens" => store.read(|tx| tx.one_time_tokens().find(TokenDigest::new([7; 32]))).map(drop),
-        "users" => store.read(|tx| tx.users().find(portcullis_domain::registration::UserId::new(1))).map(drop),
+        "totp_factors" => store.read(|tx| tx.factors().totp(user.id)).map(drop),
+        "trusted_devices" => store.read(|tx| tx.factors().trusted_devices(user.id, now())).map(drop),
+        "users" => store.read(|tx| tx.users().find(user.id)).map(drop),
         _ => store.read(|tx| tx.refresh_tokens().find(jti())).map(drop),
     };
     let error = find(&store).unwrap_err();
@@ -91,6 +95,23 @@ fn damaged_rows_are_reported_by_table_column_and_number() {
         ("outbox", "armed", "2", "neither 0 nor 1"),
         ("outbox", "dead_at", "'never'", "not a time"),
         ("outbox", "last_error", "x'00'", "not text"),
+    ] {
+        let expected = StoreError::Corrupt { table, column, id: 1, reason: reason.to_owned() };
+        assert_eq!(damaged(table, column, value), expected, "{table}.{column} = {value}");
+    }
+}
+
+#[test]
+fn damaged_second_factors_are_reported_by_table_column_and_number() {
+    for (table, column, value, reason) in [
+        ("totp_factors", "factor_id", "'x'", "not a factor identifier"),
+        ("totp_factors", "name", "x'00'", "not text"),
+        ("totp_factors", "secret", "'x'", "not binary"),
+        ("totp_factors", "last_step", "'x'", "not an integer"),
+        ("totp_factors", "confirmed_at", "'never'", "not a time"),
+        ("trusted_devices", "device_id", "'x'", "not a device identifier"),
+        ("trusted_devices", "device", "x'00'", "not 32 bytes"),
+        ("trusted_devices", "ip_address", "'x'", "not an address"),
     ] {
         let expected = StoreError::Corrupt { table, column, id: 1, reason: reason.to_owned() };
         assert_eq!(damaged(table, column, value), expected, "{table}.{column} = {value}");
