@@ -66,13 +66,14 @@ fn verify(token: &str) {
 
 fn claims_are(claims: &Claims, payload: &Value) {
     let (kind, user_id, jti, session_id, issued_at, expires_at) = match claims {
-        Claims::Access(c) => ("access", c.user_id, c.jti, c.session_id, c.issued_at, c.expires_at),
-        Claims::Refresh(c) => ("refresh", c.user_id, c.jti, c.session_id, c.issued_at, c.expires_at),
+        Claims::Access(c) => ("access", c.user_id, Some(c.jti), c.session_id, c.issued_at, c.expires_at),
+        Claims::Refresh(c) => ("refresh", c.user_id, Some(c.jti), c.session_id, c.issued_at, c.expires_at),
+        Claims::Challenge(c) => ("mfa", c.user_id, None, Some(c.session_id), c.issued_at, c.expires_at),
     };
     assert_eq!(payload["type"], kind);
     assert_eq!(payload["sub"], user_id.to_string());
     assert!(user_id.get() > 0);
-    assert_eq!(payload["jti"], jti.to_string());
+    assert!(jti.is_none_or(|jti| payload["jti"] == jti.to_string()));
     assert_eq!(payload.get("sid"), session_id.map(|id| Value::from(id.to_string())).as_ref());
     assert_eq!(payload["iat"], issued_at.timestamp());
     assert_eq!(payload["exp"], expires_at.timestamp());

@@ -12,6 +12,10 @@ use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::Limits;
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::mail::RequestLink;
+use portcullis_usecases::mfa::{
+    Challenges, ConfirmTotp, EnrolTotp, ListFactors, Reauthenticate, RemoveTotp, RenameTotp, RenewRecoveryCodes,
+    TrustedDevices, VerifySecondFactor,
+};
 use portcullis_usecases::recovery::{ChangePassword, ResetPassword};
 use portcullis_usecases::registration::{DeleteOwnAccount, Register};
 use portcullis_usecases::sessions::{ListSessions, LogOut, LogOutAll, ReadTimeline, RevokeSession};
@@ -36,6 +40,8 @@ pub struct Api {
     pub recovery: RecoveryUseCases,
     /// Use cases for verifying and changing email addresses.
     pub verification: VerificationUseCases,
+    /// Use cases for second factors and recent authentication.
+    pub mfa: MfaUseCases,
     /// Ends a session by one of its tokens.
     pub log_out: LogOut,
     /// Use cases for a user's own sessions.
@@ -80,6 +86,30 @@ pub struct VerificationUseCases {
     pub resend: RequestLink,
     /// Requests a change of the email address.
     pub change: RequestEmailChange,
+}
+
+/// Use cases for second factors and recent authentication.
+pub struct MfaUseCases {
+    /// Reads the tokens between two factors.
+    pub challenges: Arc<Challenges>,
+    /// Lists a user's own factors.
+    pub list: ListFactors,
+    /// Begins the enrolment of an authenticator app.
+    pub enrol: EnrolTotp,
+    /// Confirms an authenticator app.
+    pub confirm: ConfirmTotp,
+    /// Renames an authenticator app.
+    pub rename: RenameTotp,
+    /// Removes an authenticator app.
+    pub remove: RemoveTotp,
+    /// Replaces the recovery codes.
+    pub renew_recovery_codes: RenewRecoveryCodes,
+    /// Completes a login.
+    pub verify: VerifySecondFactor,
+    /// Lists and forgets a user's own trusted devices.
+    pub devices: TrustedDevices,
+    /// Authenticates the user of a session again.
+    pub reauthenticate: Reauthenticate,
 }
 
 /// Use cases for a user's own sessions.

@@ -15,7 +15,6 @@ mod listeners;
 mod login;
 mod memory;
 mod metrics_server;
-#[cfg_attr(not(test), expect(dead_code, reason = "no route draws a QR code yet"))]
 mod mfa;
 mod middleware;
 mod openapi;
@@ -32,7 +31,9 @@ mod time;
 mod tokens;
 mod verification;
 
-pub use api::{AccountPages, Api, HttpConfig, Lanes, RecoveryUseCases, SessionUseCases, VerificationUseCases};
+pub use api::{
+    AccountPages, Api, HttpConfig, Lanes, MfaUseCases, RecoveryUseCases, SessionUseCases, VerificationUseCases,
+};
 pub use lanes::{BatchLane, BatchSettings, Lane, LaneLoad, LaneObserver, LaneSettings};
 pub use limits::{ForwardedHeader, ParseProxiesError, TrustedProxies};
 pub use metrics_server::serve_metrics;

@@ -69,13 +69,24 @@ impl<T: Serialize> Responder for Reply<T> {
 }
 
 /// A JSON response with a created resource: 201.
-pub(crate) struct Created<T>(pub(crate) T);
+pub(crate) struct Created<T>(Reply<T>);
+
+impl<T> Created<T> {
+    pub(crate) fn new(body: T) -> Self {
+        Self(Reply::ok(body).with_status(StatusCode::CREATED))
+    }
+
+    /// Creates a response with a secret in it, which must not be cached.
+    pub(crate) fn secret(body: T) -> Self {
+        Self(Reply::secret(body).with_status(StatusCode::CREATED))
+    }
+}
 
 impl<T: Serialize> Responder for Created<T> {
     type Body = BoxBody;
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
-        Reply::ok(self.0).with_status(StatusCode::CREATED).respond_to(request)
+        self.0.respond_to(request)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Table of all routes. Each feature registers its own; the server, the metrics labels and the OpenAPI
 //! document are made from it.
 
-use crate::{health, keys, login, pages, recovery, registration, sessions, tokens, verification};
+use crate::{health, keys, login, mfa, pages, recovery, registration, sessions, tokens, verification};
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder};
 use paperclip::actix::web::{self, Route, ServiceConfig};
@@ -24,6 +24,7 @@ impl Table {
         let mut table = Self::default();
         login::routes(&mut table);
         tokens::routes(&mut table);
+        mfa::routes(&mut table);
         sessions::routes(&mut table);
         registration::routes(&mut table);
         recovery::routes(&mut table);

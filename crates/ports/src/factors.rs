@@ -44,6 +44,9 @@ pub trait FactorRepository {
     /// Replaces all recovery codes of an account, used or not. No codes: only removes the old ones.
     fn replace_recovery_codes(&mut self, user_id: UserId, codes: &[RecoveryCodeDigest]) -> Result<(), StoreError>;
 
+    /// Returns whether an account has this recovery code, unused.
+    fn has_recovery_code(&mut self, user_id: UserId, code: &RecoveryCodeDigest) -> Result<bool, StoreError>;
+
     /// Uses up an unused recovery code of an account. Returns whether it did: exactly one concurrent caller
     /// succeeds.
     fn use_recovery_code(

@@ -3,7 +3,7 @@
 
 use crate::limits::{LimitError, RateLimited};
 use portcullis_domain::ErrorCode;
-use portcullis_ports::{HasherError, LimiterError, SigningError, StoreError};
+use portcullis_ports::{HasherError, LimiterError, SealError, SigningError, StoreError};
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -22,13 +22,16 @@ pub enum DependencyError {
     /// The rate limiter failed. Calls that cannot be counted are refused.
     #[error(transparent)]
     Limiter(#[from] LimiterError),
+    /// A stored secret could not be encrypted or decrypted.
+    #[error(transparent)]
+    Sealing(#[from] SealError),
 }
 
 impl DependencyError {
     /// Minimum delay, used if the dependency gives none.
     const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-    /// Returns [`ErrorCode::Unavailable`] for failures that may pass, and for a corrupt row, which an
+    /// Returns [`ErrorCode::Unavailable`] for failures that may pass, and for a corrupt row or an unreadable secret, which an
     /// operator can repair; [`ErrorCode::Internal`] for the rest.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
@@ -36,7 +39,9 @@ impl DependencyError {
             Self::Store(StoreError::Failed(_)) | Self::Hasher(HasherError::Failed(_)) | Self::Signing(_) => {
                 ErrorCode::Internal
             }
-            Self::Store(_) | Self::Hasher(HasherError::Busy { .. }) | Self::Limiter(_) => ErrorCode::Unavailable,
+            Self::Store(_) | Self::Hasher(HasherError::Busy { .. }) | Self::Limiter(_) | Self::Sealing(_) => {
+                ErrorCode::Unavailable
+            }
         }
     }
 
@@ -95,6 +100,15 @@ impl<R: Reason> UseCaseError<R> {
             Self::Refused(reason) => reason.code(),
             Self::Limited(_) => ErrorCode::RateLimited,
             Self::Failed(failure) => failure.code(),
+        }
+    }
+
+    /// Converts the reason of a refusal.
+    pub(crate) fn map<T: Reason + From<R>>(self) -> UseCaseError<T> {
+        match self {
+            Self::Refused(reason) => UseCaseError::Refused(reason.into()),
+            Self::Limited(limited) => UseCaseError::Limited(limited),
+            Self::Failed(failure) => UseCaseError::Failed(failure),
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod limits;
 pub mod login;
 pub mod mail;
 pub mod maintenance;
+pub mod mfa;
 pub mod recovery;
 pub mod registration;
 pub mod sessions;

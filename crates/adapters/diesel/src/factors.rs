@@ -173,6 +173,14 @@ impl FactorRepository for Transaction<'_> {
         })
     }
 
+    fn has_recovery_code(&mut self, user_id: UserId, code: &RecoveryCodeDigest) -> Result<bool, StoreError> {
+        let unused = recovery_codes::table
+            .filter(recovery_codes::digest.eq(code.as_bytes().as_slice()))
+            .filter(recovery_codes::user_id.eq(user_id.get()))
+            .filter(recovery_codes::used_at.is_null());
+        Ok(self.first::<i64>(unused.select(recovery_codes::id))?.is_some())
+    }
+
     fn use_recovery_code(
         &mut self,
         user_id: UserId,

@@ -1,23 +1,27 @@
 //! Writes and reads claims as JSON. The domain checks whether they have expired.
 
 use chrono::{DateTime, Utc};
+use hex::FromHex;
 use portcullis_domain::{
     login::{Authentication, Methods},
     registration::UserId,
     sessions::SessionId,
-    tokens::{AccessClaims, Claims, Jti, MAX_IAT_SKEW, RefreshClaims},
+    tokens::{AccessClaims, ChallengeClaims, ChallengePurpose, Claims, Jti, MAX_IAT_SKEW, RefreshClaims},
+    verification::PasswordVersion,
 };
 use portcullis_json::Object;
 use serde::Serialize;
 
 const ACCESS: &str = "access";
 const REFRESH: &str = "refresh";
+const CHALLENGE: &str = "mfa";
 
 /// Claims in the order of the FastAPI application, followed by those that it does not have.
 #[derive(Serialize)]
 struct ClaimsJson {
     sub: String,
-    jti: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<String>,
     r#type: &'static str,
     exp: i64,
     iat: i64,
@@ -27,6 +31,11 @@ struct ClaimsJson {
     auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     amr: Option<Vec<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#use: Option<&'static str>,
+    /// Version of the password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pwv: Option<String>,
 }
 
 /// Serializes claims to a token's payload.
@@ -38,6 +47,18 @@ pub(crate) fn write(claims: &Claims) -> Result<Vec<u8>, serde_json::Error> {
         Claims::Refresh(RefreshClaims { user_id, jti, session_id, authentication, issued_at, expires_at }) => {
             json((REFRESH, *user_id, *jti), *session_id, *authentication, (*issued_at, *expires_at))
         }
+        Claims::Challenge(claims) => ClaimsJson {
+            sub: claims.user_id.to_string(),
+            jti: None,
+            r#type: CHALLENGE,
+            exp: claims.expires_at.timestamp(),
+            iat: claims.issued_at.timestamp(),
+            sid: Some(claims.session_id.to_string()),
+            auth_time: None,
+            amr: None,
+            r#use: Some(claims.purpose.as_str()),
+            pwv: Some(hex::encode(claims.password.as_bytes())),
+        },
     };
     serde_json::to_vec(&json)
 }
@@ -50,13 +71,15 @@ fn json(
 ) -> ClaimsJson {
     ClaimsJson {
         sub: user_id.to_string(),
-        jti: jti.to_string(),
+        jti: Some(jti.to_string()),
         r#type,
         exp: expires_at.timestamp(),
         iat: issued_at.timestamp(),
         sid: session_id.map(|id| id.to_string()),
         auth_time: authentication.map(|of| of.at.timestamp()),
         amr: authentication.map(|of| of.methods.amr()),
+        r#use: None,
+        pwv: None,
     }
 }
 
@@ -64,7 +87,6 @@ fn json(
 /// value, and for a token that is not valid yet or has an audience.
 pub(crate) fn read(payload: &Object<'_>, now: DateTime<Utc>) -> Option<Claims> {
     let user_id = UserId::parse(payload.text("sub")?)?;
-    let jti = Jti::parse(payload.text("jti")?)?;
     // Tokens of the FastAPI application have no `sid`, but an invalid one is an error.
     let session_id = if payload.has("sid") { Some(SessionId::parse(payload.text("sid")?)?) } else { None };
     let (expires_at, issued_at) = (time(payload, "exp")?, time(payload, "iat")?);
@@ -79,7 +101,15 @@ pub(crate) fn read(payload: &Object<'_>, now: DateTime<Utc>) -> Option<Claims> {
     if payload.has("aud") {
         return None;
     }
-    let authentication = authentication(payload)?;
+    if payload.text("type")? == CHALLENGE {
+        let password = PasswordVersion::new(FromHex::from_hex(payload.text("pwv")?).ok()?);
+        let purpose = payload.text("use")?;
+        let purpose = ChallengePurpose::ALL.into_iter().find(|known| known.as_str() == purpose)?;
+        let session_id = session_id?;
+        let claims = ChallengeClaims { user_id, session_id, purpose, password, issued_at, expires_at };
+        return Some(Claims::Challenge(claims));
+    }
+    let (jti, authentication) = (Jti::parse(payload.text("jti")?)?, authentication(payload)?);
     match payload.text("type")? {
         ACCESS => {
             Some(Claims::Access(AccessClaims { user_id, jti, session_id, authentication, issued_at, expires_at }))

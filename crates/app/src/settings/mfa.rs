@@ -19,7 +19,6 @@ pub(super) const SETTINGS: [Setting; 4] = [REQUIRED, TRUST_DAYS.setting, STEP_UP
 
 /// Settings of second factors and recent authentication.
 #[derive(Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "the use cases of second factors read them"))]
 pub(crate) struct Mfa {
     /// True if every account must have a second factor.
     pub(crate) is_required: bool,

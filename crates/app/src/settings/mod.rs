@@ -53,7 +53,7 @@ use setting::Setting;
 use std::ops::Deref;
 
 /// All settings, in the order of `config print`.
-const SETTINGS: [&[Setting]; 11] = [
+const SETTINGS: [&[Setting]; 12] = [
     &database::SETTINGS,
     &tokens::SETTINGS,
     &keys::SETTINGS,
@@ -84,7 +84,6 @@ pub struct WithoutKeys {
     pub(crate) database: Database,
     pub(crate) sessions: SessionPolicy,
     pub(crate) passwords: Passwords,
-    #[cfg_attr(not(test), expect(dead_code, reason = "the use cases of second factors read it"))]
     pub(crate) mfa: Mfa,
     pub(crate) limits: Limits,
     pub(crate) mail: Mail,

@@ -2,6 +2,7 @@
 
 use crate::settings::{Encryption, Settings, SettingsError, WithoutKeys};
 use portcullis_aws_lc::AesGcmSealer;
+use portcullis_domain::login::EntryPolicy;
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_hmac::HmacSigner;
 use portcullis_minijinja::MinijinjaRenderer;
@@ -10,9 +11,11 @@ use portcullis_ports::{
     TokenVerifier, TotpGenerator,
 };
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
-use portcullis_usecases::login::Reauthentication;
+use portcullis_usecases::login::{Gate, Reauthentication};
 use portcullis_usecases::mail::Outbox;
+use portcullis_usecases::mfa::SecondFactor;
 use portcullis_usecases::registration::PasswordScreening;
+use portcullis_usecases::sessions::BeginSession;
 use portcullis_usecases::tokens::TokenFactory;
 use portcullis_usecases::verification::OneTimeTokens;
 use portcullis_zxcvbn::CommonPasswords;
@@ -51,10 +54,9 @@ pub struct Base {
     pub(super) screening: Arc<PasswordScreening>,
     pub(super) issuance: Arc<TokenFactory>,
     pub(super) verifier: Arc<dyn TokenVerifier>,
-    #[expect(dead_code, reason = "no use case has a second factor yet")]
     pub(super) sealer: Arc<dyn Sealer>,
-    #[expect(dead_code, reason = "no use case has a second factor yet")]
-    pub(super) totp: Arc<dyn TotpGenerator>,
+    pub(super) second_factor: Arc<SecondFactor>,
+    pub(super) gate: Arc<Gate>,
     pub(super) limits: Arc<Limits>,
     pub(super) devices: Arc<DeviceCookies>,
     pub(super) guesses: Arc<Guesses>,
@@ -83,7 +85,33 @@ impl Base {
             devices: devices.clone(),
         });
         let outbox = outbox(settings, entropy.clone(), notifier);
-        let issuance = Arc::new(TokenFactory { issuer, entropy, lifetimes: settings.tokens.lifetimes });
+        let lifetimes = settings.tokens.lifetimes;
+        let issuance = Arc::new(TokenFactory { issuer, entropy: entropy.clone(), lifetimes });
+        let beginning = BeginSession {
+            store: store.clone(),
+            issuance: issuance.clone(),
+            sessions: settings.sessions,
+            devices: devices.clone(),
+            outbox: outbox.clone(),
+            always_claims: settings.mfa.claims_always,
+            clock: clock.clone(),
+        };
+        let policy = EntryPolicy {
+            verified_email: settings.mail.require_verified,
+            second_factor: settings.mfa.is_required,
+            trusted_devices: settings.mfa.trust.is_some(),
+        };
+        let second_factor = SecondFactor {
+            store: store.clone(),
+            sealer: sealer.clone(),
+            totp,
+            limits: limits.clone(),
+            devices: devices.clone(),
+            outbox: outbox.clone(),
+            entropy,
+            trust_for: settings.mfa.trust,
+            clock: clock.clone(),
+        };
         let (screening, renderer) = (screening(settings), Arc::new(settings.renderer()?));
         Ok(Self {
             store,
@@ -92,7 +120,8 @@ impl Base {
             issuance,
             verifier,
             sealer,
-            totp,
+            second_factor: Arc::new(second_factor),
+            gate: Arc::new(Gate { policy, beginning }),
             limits,
             devices,
             guesses,

@@ -10,6 +10,7 @@ mod lanes;
 mod login;
 mod mail;
 mod metrics;
+mod mfa;
 #[cfg(test)]
 mod page_tests;
 mod pages;
@@ -95,10 +96,11 @@ pub fn api(settings: &Settings, base: &Base, operation: Operation) -> anyhow::Re
     metrics.circuits(&circuits)?;
     Ok(Api {
         register: registration::register(base),
-        log_in: login::log_in(base, settings),
+        log_in: login::log_in(base),
         delete_own_account: registration::delete_own_account(base),
         recovery: recovery::use_cases(base),
         verification: verification::use_cases(base),
+        mfa: mfa::use_cases(base, settings),
         log_out: sessions::log_out(base),
         sessions: sessions::use_cases(base),
         public_keys: settings.keys.verifier.public_keys(),

@@ -14,10 +14,12 @@ use portcullis_hmac::HmacSigner;
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 use portcullis_ports::{Clock, Entropy, Store};
 use portcullis_resilience::{Breaker, BreakerSettings, CircuitBreaker};
+use portcullis_testkit::{PlainSealer, PlainTotp};
 use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
 use portcullis_usecases::login::{Gate, LogIn};
 use portcullis_usecases::mail::{Notices, Outbox};
+use portcullis_usecases::mfa::SecondFactor;
 use portcullis_usecases::registration::{PasswordScreening, Register};
 use portcullis_usecases::sessions::{BeginSession, LogOut};
 use portcullis_usecases::tokens::{Authenticate, Refresh, TokenFactory};
@@ -63,6 +65,18 @@ impl Process {
             sessions,
             devices: devices.clone(),
             outbox: outbox.clone(),
+            always_claims: false,
+            clock: clock.clone(),
+        };
+        let second_factor = SecondFactor {
+            store: store.clone(),
+            sealer: Arc::new(PlainSealer),
+            totp: Arc::new(PlainTotp),
+            limits: limits.clone(),
+            devices: devices.clone(),
+            outbox: outbox.clone(),
+            entropy: entropy.clone(),
+            trust_for: None,
             clock: clock.clone(),
         };
         Arc::new(Self {
@@ -80,6 +94,7 @@ impl Process {
                 guesses: Arc::new(guesses),
                 devices,
                 outbox: outbox.clone(),
+                second_factor: Arc::new(second_factor),
                 gate: Arc::new(Gate { policy: EntryPolicy::default(), beginning }),
             },
             refresh: Refresh {

@@ -104,11 +104,11 @@ fn register(node: &Process, email: &str, password: String) -> Answer {
 
 fn log_in(node: &Process, email: &str, password: String) -> Answer {
     let email = EmailAddress::parse(email).unwrap();
-    let input = PasswordLogin { email, password: Password::new(password) };
+    let input = PasswordLogin { email, password: Password::new(password), code: None, remember_device: false };
     match node.log_in.run(&input, &Caller::default()) {
         Ok(logged_in) => pair(logged_in.pair),
-        Err(LogInError::Refused(LogInReason::EmailUnverified)) => panic!("nobody has to verify anything"),
         Err(LogInError::Refused(LogInReason::InvalidCredentials)) => Answer::InvalidCredentials,
+        Err(LogInError::Refused(reason)) => panic!("the password is enough: {reason}"),
         Err(LogInError::Limited(limited)) => panic!("nothing is limited: {limited:?}"),
         Err(LogInError::Failed(failure)) => failed(failure),
     }
@@ -134,5 +134,6 @@ fn failed(failure: DependencyError) -> Answer {
         DependencyError::Hasher(error) => Answer::Hasher(error),
         DependencyError::Signing(_) => Answer::Signing,
         DependencyError::Limiter(error) => panic!("nothing is limited: {error}"),
+        DependencyError::Sealing(error) => panic!("nothing is sealed: {error}"),
     }
 }

@@ -9,11 +9,22 @@ pub struct Standing {
     pub is_active: bool,
     /// True if its email address is verified.
     pub email_verified: bool,
+    /// True if it has a second factor.
+    pub second_factor: bool,
+    /// True if its owner trusts the device that the login comes from.
+    pub trusted_device: bool,
 }
 
-impl From<&Owner> for Standing {
-    fn from(owner: &Owner) -> Self {
-        Self { is_active: owner.user.is_active, email_verified: owner.user.email_verified_at.is_some() }
+impl Standing {
+    /// Returns the standing of an account on a device that is not trusted.
+    #[must_use]
+    pub const fn of(owner: &Owner) -> Self {
+        Self {
+            is_active: owner.user.is_active,
+            email_verified: owner.user.email_verified_at.is_some(),
+            second_factor: owner.credentials.has_second_factor(),
+            trusted_device: false,
+        }
     }
 }
 
@@ -21,23 +32,34 @@ impl From<&Owner> for Standing {
 ///
 /// ```
 /// use portcullis_domain::login::{EntryPolicy, EntryRejection, Method, Methods, SignIn, Standing};
-/// let policy = EntryPolicy { verified_email: true };
-/// let unverified = Standing { is_active: true, email_verified: false };
-/// let shown = Methods::from(Method::Password);
-/// assert_eq!(policy.decide(&unverified, shown), SignIn::Refused(EntryRejection::EmailUnverified));
-/// assert_eq!(EntryPolicy::default().decide(&unverified, shown), SignIn::Done(shown));
+/// let account =
+///     Standing { is_active: true, email_verified: false, second_factor: true, trusted_device: false };
+/// let password = Methods::from(Method::Password);
+/// assert_eq!(EntryPolicy::default().decide(&account, password), SignIn::SecondFactorRequired);
+/// let both = password.with(Method::OneTimeCode);
+/// assert_eq!(EntryPolicy::default().decide(&account, both), SignIn::Done);
+/// let policy = EntryPolicy { verified_email: true, ..EntryPolicy::default() };
+/// assert_eq!(policy.decide(&account, both), SignIn::Refused(EntryRejection::EmailUnverified));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EntryPolicy {
     /// True if the email address must be verified.
     pub verified_email: bool,
+    /// True if every account must have a second factor.
+    pub second_factor: bool,
+    /// True if a trusted device needs no second factor.
+    pub trusted_devices: bool,
 }
 
 /// Decision on a new session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignIn {
     /// The session may begin.
-    Done(Methods),
+    Done,
+    /// The second factor is due.
+    SecondFactorRequired,
+    /// The account must set up a second factor first.
+    EnrolmentRequired,
     /// No session begins.
     Refused(EntryRejection),
 }
@@ -62,6 +84,52 @@ impl EntryPolicy {
         if self.verified_email && !account.email_verified {
             return SignIn::Refused(EntryRejection::EmailUnverified);
         }
-        SignIn::Done(shown)
+        if shown.are_multi_factor() {
+            return SignIn::Done;
+        }
+        match (account.second_factor, self.second_factor) {
+            (true, _) if self.trusted_devices && account.trusted_device => SignIn::Done,
+            (true, _) => SignIn::SecondFactorRequired,
+            (false, true) => SignIn::EnrolmentRequired,
+            (false, false) => SignIn::Done,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::login::Method;
+    use proptest::prelude::*;
+
+    prop_compose! {
+        fn standing()(flags: [bool; 4]) -> Standing {
+            let [is_active, email_verified, second_factor, trusted_device] = flags;
+            Standing { is_active, email_verified, second_factor, trusted_device }
+        }
+    }
+
+    prop_compose! {
+        fn policy()(flags: [bool; 3]) -> EntryPolicy {
+            let [verified_email, second_factor, trusted_devices] = flags;
+            EntryPolicy { verified_email, second_factor, trusted_devices }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sessions_begin_only_for_accounts_in_order(account in standing(), policy in policy()) {
+            let password = Methods::from(Method::Password);
+            let both = password.with(Method::OneTimeCode);
+            if policy.decide(&account, password) == SignIn::Done {
+                prop_assert!(account.is_active && (account.email_verified || !policy.verified_email));
+                let trusted = policy.trusted_devices && account.trusted_device;
+                prop_assert!(!account.second_factor || trusted, "no way around the second factor");
+                prop_assert!(account.second_factor || !policy.second_factor);
+                prop_assert_eq!(policy.decide(&account, both), SignIn::Done, "more proof is never less");
+            }
+            let refused = SignIn::Refused(EntryRejection::Inactive);
+            prop_assert_eq!(policy.decide(&account, both) == refused, !account.is_active);
+        }
     }
 }

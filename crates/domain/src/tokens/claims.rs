@@ -4,6 +4,7 @@ use super::Jti;
 use crate::login::Authentication;
 use crate::registration::UserId;
 use crate::sessions::SessionId;
+use crate::verification::PasswordVersion;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 /// Maximum time a token's `iat` may be in the future, to allow for clock skew between replicas.
@@ -52,6 +53,70 @@ impl RefreshClaims {
     }
 }
 
+/// What a challenge may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChallengePurpose {
+    /// To complete a login with the second factor.
+    SecondFactor,
+    /// To set up a second factor, and so complete a login.
+    Enrolment,
+}
+
+impl ChallengePurpose {
+    /// All purposes.
+    pub const ALL: [Self; 2] = [Self::SecondFactor, Self::Enrolment];
+
+    /// Returns the name in the token.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SecondFactor => "verify",
+            Self::Enrolment => "enrol",
+        }
+    }
+
+    /// Returns the lifetime of the token.
+    #[must_use]
+    pub const fn lifetime(self) -> TimeDelta {
+        match self {
+            Self::SecondFactor => TimeDelta::minutes(5),
+            Self::Enrolment => TimeDelta::minutes(10),
+        }
+    }
+}
+
+/// Claims of the token between two factors (`mfa_token`): the first one was shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChallengeClaims {
+    /// Account (`sub`).
+    pub user_id: UserId,
+    /// The one session that the token may begin (`sid`).
+    pub session_id: SessionId,
+    /// What the token may be used for (`use`).
+    pub purpose: ChallengePurpose,
+    /// Version of the password that was shown (`pwv`). A new password makes the token invalid.
+    pub password: PasswordVersion,
+    /// Time of issue (`iat`).
+    pub issued_at: DateTime<Utc>,
+    /// Expiry time (`exp`). The token is invalid from this moment on.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl ChallengeClaims {
+    /// Creates the claims of a token issued at `now`.
+    #[must_use]
+    pub fn new(
+        user_id: UserId,
+        session_id: SessionId,
+        purpose: ChallengePurpose,
+        password: PasswordVersion,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let issued_at = now.trunc_subsecs(0);
+        Self { user_id, session_id, purpose, password, issued_at, expires_at: issued_at + purpose.lifetime() }
+    }
+}
+
 /// Claims of a token with a valid signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claims {
@@ -59,6 +124,8 @@ pub enum Claims {
     Access(AccessClaims),
     /// Claims with `"type":"refresh"`.
     Refresh(RefreshClaims),
+    /// Claims with `"type":"mfa"`.
+    Challenge(ChallengeClaims),
 }
 
 /// Reason why a token with a valid signature is refused.
@@ -67,7 +134,7 @@ pub enum TokenRejection {
     /// The token has expired.
     #[error("the token has expired")]
     Expired,
-    /// The token is of the other kind.
+    /// The token is of another kind, or for another purpose.
     #[error("the token is of another kind")]
     WrongKind,
 }
@@ -76,18 +143,18 @@ impl Claims {
     /// Returns the claims of an access token that has not expired at `now`.
     ///
     /// # Errors
-    /// Returns [`TokenRejection`] if the token has expired or is a refresh token. Checks expiry first.
+    /// Returns [`TokenRejection`] if the token has expired or is of another kind. Checks expiry first.
     pub fn into_access(self, now: DateTime<Utc>) -> Result<AccessClaims, TokenRejection> {
         match self.unexpired(now)? {
             Self::Access(claims) => Ok(claims),
-            Self::Refresh(_) => Err(TokenRejection::WrongKind),
+            Self::Refresh(_) | Self::Challenge(_) => Err(TokenRejection::WrongKind),
         }
     }
 
     /// Returns the claims of a refresh token that has not expired at `now`.
     ///
     /// # Errors
-    /// Returns [`TokenRejection`] if the token has expired or is an access token. Checks expiry first.
+    /// Returns [`TokenRejection`] if the token has expired or is of another kind. Checks expiry first.
     pub fn into_refresh(self, now: DateTime<Utc>) -> Result<RefreshClaims, TokenRejection> {
         self.unexpired(now)?.into_refresh_ignoring_expiry()
     }
@@ -95,11 +162,27 @@ impl Claims {
     /// Returns the claims of a refresh token, expired or not. Logout accepts expired tokens.
     ///
     /// # Errors
-    /// Returns [`TokenRejection::WrongKind`] for an access token.
+    /// Returns [`TokenRejection::WrongKind`] for a token of another kind.
     pub fn into_refresh_ignoring_expiry(self) -> Result<RefreshClaims, TokenRejection> {
         match self {
             Self::Refresh(claims) => Ok(claims),
-            Self::Access(_) => Err(TokenRejection::WrongKind),
+            Self::Access(_) | Self::Challenge(_) => Err(TokenRejection::WrongKind),
+        }
+    }
+
+    /// Returns the claims of a challenge that has not expired at `now`.
+    ///
+    /// # Errors
+    /// Returns [`TokenRejection`] if the token has expired, is of another kind or for another purpose.
+    /// Checks expiry first.
+    pub fn into_challenge(
+        self,
+        purpose: ChallengePurpose,
+        now: DateTime<Utc>,
+    ) -> Result<ChallengeClaims, TokenRejection> {
+        match self.unexpired(now)? {
+            Self::Challenge(claims) if claims.purpose == purpose => Ok(claims),
+            _ => Err(TokenRejection::WrongKind),
         }
     }
 
@@ -107,6 +190,7 @@ impl Claims {
         let expires_at = match &self {
             Self::Access(claims) => claims.expires_at,
             Self::Refresh(claims) => claims.expires_at,
+            Self::Challenge(claims) => claims.expires_at,
         };
         if expires_at <= now { Err(TokenRejection::Expired) } else { Ok(self) }
     }

@@ -1,11 +1,14 @@
-//! Access and refresh tokens: claims, ids, rotation and verdicts.
+//! Access tokens, refresh tokens and challenges: claims, ids, rotation and verdicts.
 
 mod claims;
 mod jti;
 mod refresh_token;
 mod verdict;
 
-pub use claims::{AccessClaims, Claims, MAX_IAT_SKEW, RefreshClaims, TokenLifetimes, TokenRejection};
+pub use claims::{
+    AccessClaims, ChallengeClaims, ChallengePurpose, Claims, MAX_IAT_SKEW, RefreshClaims, TokenLifetimes,
+    TokenRejection,
+};
 pub use jti::Jti;
 pub use refresh_token::{IdempotencyKeyDigest, RefreshState, RefreshToken, SpendError, SpendRecord};
 pub use verdict::{RefreshContext, RefreshPolicy, Verdict};

@@ -2,7 +2,9 @@
 //! codes are pydantic's, which clients of the FastAPI app know.
 
 use crate::errors::{ApiError, FieldError};
+use portcullis_domain::mfa::FactorName;
 use portcullis_domain::registration::{EmailAddress, EmailError, NewPassword, Password, PasswordError, PasswordPolicy};
+use portcullis_usecases::mfa::FactorCode;
 use std::collections::BTreeMap;
 
 /// Value of a member. Types that no endpoint accepts are `Other`.
@@ -71,21 +73,49 @@ impl Fields {
 
     /// Reads an optional password. The inner `None` means missing or null.
     pub(crate) fn optional_password(&mut self, field: &'static str) -> Option<Option<Password>> {
-        match self.members.get(field) {
-            None | Some(Value::Null) => Some(None),
-            Some(_) => self.password(field).map(Some),
+        if self.has(field) { self.password(field).map(Some) } else { Some(None) }
+    }
+
+    /// Returns whether a member is there and not null.
+    pub(crate) fn has(&self, field: &'static str) -> bool {
+        self.members.get(field).is_some_and(|value| !matches!(value, Value::Null))
+    }
+
+    /// Reads an optional code of a second factor. The inner `None` means missing or null.
+    pub(crate) fn factor_code(&mut self, field: &'static str) -> Option<Option<FactorCode>> {
+        if !self.has(field) {
+            return Some(None);
+        }
+        self.string(field).map(|text| Some(FactorCode::parse(&text)))
+    }
+
+    /// Reads the name of a second factor.
+    pub(crate) fn factor_name(&mut self, field: &'static str) -> Option<FactorName> {
+        let text = self.string(field)?;
+        match FactorName::parse(&text) {
+            Some(name) => Some(name),
+            None => {
+                let message = format!("Input should be 1 to {} characters on one line", FactorName::MAX_CHARS);
+                self.push_error(field, "value_error", message)
+            }
         }
     }
 
-    /// Reads a boolean. A missing member is `false`.
+    /// Reads a boolean, which a form writes as `true` or `false`. A missing member is `false`.
     pub(crate) fn bool(&mut self, field: &'static str) -> Option<bool> {
         match self.members.remove(field) {
             None => Some(false),
             Some(Value::Bool(value)) => Some(value),
+            Some(Value::String(text)) if self.form && matches!(&*text, "true" | "false") => Some(text == "true"),
             Some(Value::String(_) | Value::Null | Value::Other) => {
                 self.push_error(field, "bool_type", "Input should be a valid boolean")
             }
         }
+    }
+
+    /// Reads a boolean. A missing or null member is `false`.
+    pub(crate) fn optional_bool(&mut self, field: &'static str) -> Option<bool> {
+        if self.has(field) { self.bool(field) } else { Some(false) }
     }
 
     /// Reads an email address by the rules for new accounts.

@@ -4,13 +4,14 @@ use super::ApiError;
 use portcullis_domain::ErrorCode;
 use portcullis_usecases::limits::LimitError;
 use portcullis_usecases::login::{LogInReason, WrongPassword};
+use portcullis_usecases::mfa::{Challenge, MfaReason, ReauthenticateReason, VerifySecondFactorReason};
 use portcullis_usecases::recovery::{ChangePasswordReason, ResetPasswordReason};
 use portcullis_usecases::registration::RegisterReason;
 use portcullis_usecases::sessions::NoSuchSession;
 use portcullis_usecases::tokens::TokenError;
 use portcullis_usecases::verification::VerifyEmailReason;
 use portcullis_usecases::{DependencyError, Reason, UseCaseError};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::convert::Infallible;
 
 /// Reason that is reported to clients, with its own code and message.
@@ -26,7 +27,52 @@ pub(crate) trait Described: Reason {
 
 impl Described for ChangePasswordReason {}
 impl Described for Infallible {}
-impl Described for LogInReason {}
+impl Described for LogInReason {
+    fn details(&self) -> Option<Value> {
+        match self {
+            Self::SecondFactorRequired(challenge) => {
+                let mut details = told(challenge);
+                let recovery = challenge.recovery_codes.then_some("recovery_code");
+                details["methods"] = std::iter::once("totp").chain(recovery).collect();
+                Some(details)
+            }
+            Self::EnrolmentRequired(challenge) => Some(told(challenge)),
+            Self::InvalidCredentials | Self::EmailUnverified => None,
+        }
+    }
+}
+
+fn told(challenge: &Challenge) -> Value {
+    json!({ "mfa_token": challenge.token, "expires_in": challenge.expires_in.num_seconds() })
+}
+
+impl Described for MfaReason {
+    fn details(&self) -> Option<Value> {
+        match self {
+            Self::StepUp(required) => {
+                let methods = reauthentication_methods(required.second_factor);
+                Some(json!({ "max_age": required.max_age.num_seconds(), "methods": methods }))
+            }
+            Self::Conflict(conflict) => Some(json!({ "reason": conflict.as_str() })),
+            Self::LogIn(reason) => reason.details(),
+            Self::WrongCode | Self::NotFound | Self::Revoked => None,
+        }
+    }
+}
+
+impl Described for ReauthenticateReason {}
+
+impl Described for VerifySecondFactorReason {
+    fn details(&self) -> Option<Value> {
+        if let Self::LogIn(reason) = self { reason.details() } else { None }
+    }
+}
+
+/// Returns what an account can show to authenticate again.
+pub(crate) fn reauthentication_methods(second_factor: bool) -> Vec<&'static str> {
+    std::iter::once("password").chain(second_factor.then_some("totp")).collect()
+}
+
 impl Described for NoSuchSession {}
 impl Described for ResetPasswordReason {}
 impl Described for VerifyEmailReason {}

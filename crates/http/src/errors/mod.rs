@@ -9,7 +9,7 @@ mod status;
 
 pub(crate) use api_error::{ApiError, Challenge, FieldError};
 pub(crate) use dto::{ErrorBody, ErrorDetails, ErrorResponse, ProblemDocument};
-pub(crate) use from_use_cases::Described;
+pub(crate) use from_use_cases::{Described, reauthentication_methods};
 pub(crate) use preference::Preference;
 pub(crate) use problem::{JSON, Problem, SkipEnvelope};
 use status::code_of;

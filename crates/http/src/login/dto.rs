@@ -13,6 +13,11 @@ pub(crate) struct LoginRequest {
     email: String,
     /// Password of the account.
     password: String,
+    /// Current code of an authenticator app, or a recovery code. Ignored if the account has no second
+    /// factor.
+    code: Option<String>,
+    /// True to need no second factor from this device for a while. Takes effect with a `code`.
+    remember_device: Option<bool>,
 }
 
 impl Input for LoginRequest {
@@ -22,6 +27,7 @@ impl Input for LoginRequest {
     fn read(fields: &mut Fields, _: &Api) -> Option<PasswordLogin> {
         let email = fields.known_email(if fields.is_form() { "username" } else { "email" });
         let password = fields.password("password");
-        Some(PasswordLogin { email: email?, password: password? })
+        let (code, remember_device) = (fields.factor_code("code"), fields.optional_bool("remember_device"));
+        Some(PasswordLogin { email: email?, password: password?, code: code?, remember_device: remember_device? })
     }
 }

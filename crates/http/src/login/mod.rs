@@ -23,7 +23,13 @@ use std::sync::Arc;
 pub(crate) fn routes(table: &mut Table) {
     let form = json!({ "application/x-www-form-urlencoded": { "schema": schema("LoginForm") } });
     let operation = responds("The tokens of a new session.")
-        .fails(&[ErrorCode::InvalidCredentials, ErrorCode::EmailUnverified, ErrorCode::RateLimited])
+        .fails(&[
+            ErrorCode::InvalidCredentials,
+            ErrorCode::EmailUnverified,
+            ErrorCode::MfaRequired,
+            ErrorCode::MfaEnrolmentRequired,
+            ErrorCode::RateLimited,
+        ])
         .patch(json!({ "requestBody": { "content": form } }));
     table.add(Method::POST, "/auth/login", login, operation.sends_email());
 }
@@ -34,7 +40,8 @@ pub(crate) fn routes(table: &mut Table) {
 /// form (`username`, `password`). An unknown email address, a wrong password and an inactive account
 /// get the same 401, in the same time. Returns 403 if the email address must be verified first, and 429
 /// after too many attempts. Attempts count by account and by source; a device that has logged in before
-/// is known by a cookie and counts separately.
+/// is known by a cookie and counts separately. If the account has a second factor, send its `code`, or
+/// complete the login at `/auth/mfa/verify` with the token of the 403 response.
 #[api_v2_operation(operation_id = "login", tags(auth))]
 async fn login(
     api: Data<Api>,
@@ -45,7 +52,7 @@ async fn login(
     loop {
         if let Some(logged_in) = call.counted(|api| &api.log_in, Arc::clone(&input), CallLane::Crypto).await? {
             let cookie = call.set_device_cookie(&logged_in.cookie);
-            return Ok(Reply::secret(logged_in.pair.into()).with_cookie(cookie));
+            return Ok(Reply::secret(logged_in.into()).with_cookie(cookie));
         }
         // The cookie is from before a password change.
         call = call.as_unknown_device();

@@ -1,3 +1,252 @@
-//! Second factors.
+//! `/auth/mfa` and `/auth/reauthenticate`: second factors and recent authentication.
 
+mod dto;
 mod qr;
+
+pub(crate) use dto::exposed;
+
+use crate::api::{Api, with_store};
+use crate::body::Body;
+use crate::call::{Call, CallLane};
+use crate::errors::{ApiError, reauthentication_methods};
+use crate::reply::{Created, NoContent, Reply};
+use crate::routes::{Table, responds};
+use crate::tokens::{Bearer, TokenResponse};
+use actix_web::HttpRequest;
+use actix_web::http::Method;
+use actix_web::web::Data;
+use dto::{
+    ConfirmTotpRequest, ConfirmTotpResponse, DevicesResponse, EnrolTotpRequest, EnrolTotpResponse, FactorResponse,
+    IdPath, MfaResponse, ReauthenticateRequest, ReauthenticateResponse, ReauthenticationOptionsResponse,
+    RecoveryCodesResponse, RenameTotpRequest, VerifyMfaRequest,
+};
+use paperclip::actix::api_v2_operation;
+use paperclip::actix::web::Path;
+use portcullis_domain::ErrorCode;
+use portcullis_domain::mfa::{FactorId, TrustedDeviceId};
+use portcullis_domain::tokens::ChallengePurpose;
+use portcullis_usecases::mfa::{Enrollee, MfaReason, ReauthenticationInput, TotpConfirmation, TotpEnrolment};
+
+/// Registers the routes of this feature.
+pub(crate) fn routes(table: &mut Table) {
+    let shown = responds("The second factors of the account.");
+    table.add(Method::GET, "/auth/mfa", show, shown);
+    let begun = responds("The authenticator app, to be confirmed.");
+    let begun = begun.fails(&[ErrorCode::TokenRevoked, ErrorCode::StepUpRequired, ErrorCode::Conflict]);
+    table.add(Method::POST, "/auth/mfa/totp", enrol, begun);
+    let confirmed = responds("The confirmed factor.").fails(&[
+        ErrorCode::InvalidCredentials,
+        ErrorCode::TokenRevoked,
+        ErrorCode::EmailUnverified,
+        ErrorCode::NotFound,
+        ErrorCode::RateLimited,
+    ]);
+    table.add(Method::POST, "/auth/mfa/totp/{id}/confirm", confirm, confirmed.sends_email());
+    let renamed = responds("The renamed factor.").fails(&[ErrorCode::NotFound]);
+    table.add(Method::PATCH, "/auth/mfa/totp/{id}", rename, renamed);
+    let removed = responds("The factor was removed.");
+    let removed = removed.fails(&[ErrorCode::StepUpRequired, ErrorCode::NotFound, ErrorCode::Conflict]);
+    table.add(Method::DELETE, "/auth/mfa/totp/{id}", remove, removed.sends_email());
+    let renewed = responds("The new recovery codes.").fails(&[ErrorCode::StepUpRequired, ErrorCode::NotFound]);
+    table.add(Method::POST, "/auth/mfa/recovery-codes", renew_recovery_codes, renewed);
+    let verified = responds("The tokens of a new session.").fails(&[
+        ErrorCode::InvalidCredentials,
+        ErrorCode::TokenInvalid,
+        ErrorCode::TokenExpired,
+        ErrorCode::TokenRevoked,
+        ErrorCode::EmailUnverified,
+        ErrorCode::RateLimited,
+    ]);
+    table.add(Method::POST, "/auth/mfa/verify", verify, verified.sends_email());
+    table.add(Method::GET, "/auth/mfa/devices", devices, responds("The trusted devices."));
+    table.add(Method::DELETE, "/auth/mfa/devices", forget_devices, responds("No device is trusted any more."));
+    let forgotten = responds("The device is no longer trusted.").fails(&[ErrorCode::NotFound]);
+    table.add(Method::DELETE, "/auth/mfa/devices/{id}", forget_device, forgotten);
+    let options = responds("The ways to authenticate again.");
+    table.add(Method::POST, "/auth/reauthenticate/options", reauthentication_options, options);
+    let again = responds("A new access token of the same session.");
+    let again = again.fails(&[ErrorCode::InvalidCredentials, ErrorCode::RateLimited]);
+    table.add(Method::POST, "/auth/reauthenticate", reauthenticate, again.sends_email());
+}
+
+/// Get second factors
+///
+/// Returns the confirmed authenticator apps of the account and the number of unused recovery codes.
+#[api_v2_operation(operation_id = "mfa", tags(mfa))]
+async fn show(api: Data<Api>, bearer: Bearer) -> Result<Reply<MfaResponse>, ApiError> {
+    let session = bearer.authenticate(&api).await?;
+    let overview = with_store(api, move |api| api.mfa.list.run(&session)).await??;
+    Ok(Reply::ok(overview.into()))
+}
+
+/// Begin enrolment of an authenticator app
+///
+/// Returns a secret, once, to be confirmed with a code within 10 minutes. Replaces an earlier unconfirmed
+/// one. Needs recent authentication, or the token of a login's 403 response that asks for enrolment.
+/// Returns 409 if the account has five apps.
+#[api_v2_operation(operation_id = "enrol_totp", tags(mfa))]
+async fn enrol(
+    api: Data<Api>,
+    bearer: Bearer,
+    body: Body<EnrolTotpRequest>,
+) -> Result<Created<EnrolTotpResponse>, ApiError> {
+    let input = TotpEnrolment { enrollee: enrollee(&api, bearer).await?, name: body.0 };
+    let enrolled = with_store(api, move |api| api.mfa.enrol.run(input)).await??;
+    Ok(Created::secret(enrolled.try_into()?))
+}
+
+/// Confirm an authenticator app
+///
+/// Confirms the app with one of its codes. The account's first factor comes with recovery codes, shown
+/// once, and ends every other session. Returns 401 for a wrong code, which leaves the app unconfirmed,
+/// and the tokens of a new session if a login required the enrolment.
+#[api_v2_operation(operation_id = "confirm_totp", tags(mfa))]
+async fn confirm(
+    api: Data<Api>,
+    request: HttpRequest,
+    bearer: Bearer,
+    path: Path<IdPath>,
+    body: Body<ConfirmTotpRequest>,
+) -> Result<Reply<ConfirmTotpResponse>, ApiError> {
+    let input = TotpConfirmation { enrollee: enrollee(&api, bearer).await?, id: factor(&path)?, code: body.0 };
+    let call = Call::new(&api, &request);
+    let caller = call.caller.clone();
+    let confirmed = with_store(api.clone(), move |api| api.mfa.confirm.run(&input, &caller)).await??;
+    let cookie = confirmed.logged_in.as_ref().and_then(|logged_in| call.set_device_cookie(&logged_in.cookie));
+    Ok(Reply::secret(confirmed.into()).with_cookie(cookie))
+}
+
+/// Rename an authenticator app
+///
+/// Returns 404 if the app does not exist, is not yours, or is not confirmed.
+#[api_v2_operation(operation_id = "rename_totp", tags(mfa))]
+async fn rename(
+    api: Data<Api>,
+    bearer: Bearer,
+    path: Path<IdPath>,
+    body: Body<RenameTotpRequest>,
+) -> Result<Reply<FactorResponse>, ApiError> {
+    let session = bearer.authenticate(&api).await?;
+    let (id, name) = (factor(&path)?, body.0);
+    let renamed = with_store(api, move |api| api.mfa.rename.run(&session, id, &name)).await??;
+    Ok(Reply::ok(renamed.into()))
+}
+
+/// Remove an authenticator app
+///
+/// Needs recent authentication. With the last app, the recovery codes go and every other session ends.
+/// Returns 409 for the last one if the service requires a second factor.
+#[api_v2_operation(operation_id = "remove_totp", tags(mfa))]
+async fn remove(
+    api: Data<Api>,
+    request: HttpRequest,
+    bearer: Bearer,
+    path: Path<IdPath>,
+) -> Result<NoContent, ApiError> {
+    let session = bearer.authenticate(&api).await?;
+    let (id, caller) = (factor(&path)?, Call::new(&api, &request).caller);
+    with_store(api, move |api| api.mfa.remove.run(&session, id, &caller)).await??;
+    Ok(NoContent)
+}
+
+/// Replace recovery codes
+///
+/// Returns ten new codes, shown once; the old ones stop working. Needs recent authentication. Returns 404
+/// if the account has no second factor.
+#[api_v2_operation(operation_id = "renew_recovery_codes", tags(mfa))]
+async fn renew_recovery_codes(api: Data<Api>, bearer: Bearer) -> Result<Reply<RecoveryCodesResponse>, ApiError> {
+    let session = bearer.authenticate(&api).await?;
+    let codes = with_store(api, move |api| api.mfa.renew_recovery_codes.run(&session)).await??;
+    Ok(Reply::secret(RecoveryCodesResponse { recovery_codes: exposed(codes) }))
+}
+
+/// Complete a login
+///
+/// Begins the session of a login whose 403 response asked for the second factor. Each code works once.
+/// Returns 401 for a wrong code, and the token can be used again then; 401 too if the token is invalid,
+/// expired or has begun a session. Wrong codes count by account: returns 429 after too many.
+#[api_v2_operation(operation_id = "verify_mfa", tags(mfa))]
+async fn verify(
+    api: Data<Api>,
+    request: HttpRequest,
+    body: Body<VerifyMfaRequest>,
+) -> Result<Reply<TokenResponse>, ApiError> {
+    let call = Call::new(&api, &request);
+    let logged_in = call.counted(|api| &api.mfa.verify, body.0, CallLane::Store).await?;
+    let cookie = call.set_device_cookie(&logged_in.cookie);
+    Ok(Reply::secret(logged_in.into()).with_cookie(cookie))
+}
+
+/// List trusted devices
+///
+/// Returns the devices on which a login needs no second factor for a while, newest first.
+#[api_v2_operation(operation_id = "trusted_devices", tags(mfa))]
+async fn devices(api: Data<Api>, request: HttpRequest, bearer: Bearer) -> Result<Reply<DevicesResponse>, ApiError> {
+    let session = bearer.authenticate(&api).await?;
+    let caller = Call::new(&api, &request).caller;
+    let own = with_store(api, move |api| api.mfa.devices.list(&session, &caller)).await??;
+    Ok(Reply::ok(DevicesResponse { devices: own.into_iter().map(Into::into).collect() }))
+}
+
+/// Forget all trusted devices
+#[api_v2_operation(operation_id = "forget_trusted_devices", tags(mfa))]
+async fn forget_devices(api: Data<Api>, bearer: Bearer) -> Result<NoContent, ApiError> {
+    let session = bearer.authenticate(&api).await?;
+    with_store(api, move |api| api.mfa.devices.forget_all(&session)).await??;
+    Ok(NoContent)
+}
+
+/// Forget a trusted device
+///
+/// Returns 404 if the device is not a trusted device of yours.
+#[api_v2_operation(operation_id = "forget_trusted_device", tags(mfa))]
+async fn forget_device(api: Data<Api>, bearer: Bearer, path: Path<IdPath>) -> Result<NoContent, ApiError> {
+    let session = bearer.authenticate(&api).await?;
+    let id = TrustedDeviceId::parse(&path.id).ok_or(MfaReason::NotFound)?;
+    with_store(api, move |api| api.mfa.devices.forget(&session, id)).await??;
+    Ok(NoContent)
+}
+
+/// Get ways to authenticate again
+///
+/// Returns what the account can show at `/auth/reauthenticate`.
+#[api_v2_operation(operation_id = "reauthentication_options", tags(mfa))]
+async fn reauthentication_options(
+    api: Data<Api>,
+    bearer: Bearer,
+) -> Result<Reply<ReauthenticationOptionsResponse>, ApiError> {
+    let session = bearer.authenticate(&api).await?;
+    Ok(Reply::ok(ReauthenticationOptionsResponse { methods: reauthentication_methods(session.second_factor) }))
+}
+
+/// Authenticate again
+///
+/// Makes the authentication of the session recent, for calls that need that, and returns a new access
+/// token. The refresh token stays. An account with a second factor shows its password and a code. Returns
+/// 401 for a wrong proof, which counts like a failed login, and 429 after too many.
+#[api_v2_operation(operation_id = "reauthenticate", tags(mfa))]
+async fn reauthenticate(
+    api: Data<Api>,
+    request: HttpRequest,
+    bearer: Bearer,
+    body: Body<ReauthenticateRequest>,
+) -> Result<Reply<ReauthenticateResponse>, ApiError> {
+    let (password, code) = body.0;
+    let input = ReauthenticationInput { session: bearer.authenticate(&api).await?, password, code };
+    let call = Call::new(&api, &request);
+    let token = call.counted(|api| &api.mfa.reauthenticate, input, CallLane::Crypto).await?;
+    Ok(Reply::secret(token.into()))
+}
+
+/// Reads the bearer of an enrolment: a session, or a login that requires one.
+async fn enrollee(api: &Data<Api>, bearer: Bearer) -> Result<Enrollee, ApiError> {
+    match api.mfa.challenges.read(&bearer.0, ChallengePurpose::Enrolment) {
+        Ok(claims) => Ok(Enrollee::LogIn(claims)),
+        Err(_) => Ok(Enrollee::Session(bearer.authenticate(api).await?)),
+    }
+}
+
+/// Parses the id of a factor. Malformed text gets the same error as an unknown id.
+fn factor(path: &IdPath) -> Result<FactorId, MfaReason> {
+    FactorId::parse(&path.id).ok_or(MfaReason::NotFound)
+}

@@ -50,6 +50,9 @@ pub(crate) struct ResetPasswordRequest {
     token: String,
     /// New password. Any characters are allowed, and all are significant.
     new_password: String,
+    /// True to remove everything else that can replace the password at a login. Trusted devices end with
+    /// every new password; there is nothing else yet. A second factor stays.
+    remove_other_sign_in_methods: Option<bool>,
 }
 
 impl Input for ResetPasswordRequest {
@@ -59,6 +62,7 @@ impl Input for ResetPasswordRequest {
     fn read(fields: &mut Fields, api: &Api) -> Option<Self::Command> {
         let token = fields.string("token");
         let new = fields.new_password("new_password", &api.passwords);
+        fields.optional_bool("remove_other_sign_in_methods")?;
         Some((token?, new?))
     }
 }

@@ -41,7 +41,7 @@ async fn register(
 ) -> Result<Created<UserResponse>, ApiError> {
     let call = Call::new(&api, &request);
     let registered = call.counted(|api| &api.register, body.0, CallLane::Crypto).await?;
-    Ok(Created(registered.0.into()))
+    Ok(Created::new(registered.0.into()))
 }
 
 /// Delete own account

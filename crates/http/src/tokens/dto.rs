@@ -2,7 +2,9 @@
 
 use crate::api::Api;
 use crate::body::{Fields, Input};
+use crate::mfa::exposed;
 use paperclip::actix::Apiv2Schema;
+use portcullis_usecases::login::LoggedIn;
 use portcullis_usecases::tokens::TokenPair;
 use serde::Serialize;
 
@@ -33,11 +35,25 @@ pub(crate) struct TokenResponse {
     token_type: &'static str,
     /// Lifetime of the access token in seconds; 0 if a retry is so late that it has expired.
     expires_in: i64,
+    /// New recovery codes, shown this once; only if a login used the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_codes: Option<Vec<String>>,
+}
+
+impl TokenResponse {
+    /// Token type (RFC 6750).
+    pub(crate) const TYPE: &'static str = "bearer";
 }
 
 impl From<TokenPair> for TokenResponse {
     fn from(pair: TokenPair) -> Self {
         let TokenPair { access_token, refresh_token, expires_in } = pair;
-        Self { access_token, refresh_token, token_type: "bearer", expires_in }
+        Self { access_token, refresh_token, token_type: Self::TYPE, expires_in, recovery_codes: None }
+    }
+}
+
+impl From<LoggedIn> for TokenResponse {
+    fn from(logged_in: LoggedIn) -> Self {
+        Self { recovery_codes: logged_in.recovery_codes.map(exposed), ..logged_in.pair.into() }
     }
 }

@@ -143,6 +143,11 @@ impl FactorRepository for Transaction {
         Ok(())
     }
 
+    fn has_recovery_code(&mut self, user_id: UserId, code: &RecoveryCodeDigest) -> Result<bool, StoreError> {
+        let code = self.state.factors.codes.get(code);
+        Ok(code.is_some_and(|code| code.user_id == user_id && code.used_at.is_none()))
+    }
+
     fn use_recovery_code(
         &mut self,
         user_id: UserId,

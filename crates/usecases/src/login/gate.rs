@@ -2,8 +2,12 @@
 
 use super::password::{LogInError, LogInReason, LoggedIn, refused};
 use crate::LOG;
+use crate::failure::DependencyError;
+use crate::mfa::Challenge;
 use crate::sessions::{BeginSession, Entry, Uses};
 use portcullis_domain::login::{EntryPolicy, EntryRejection, LoginRejection, Methods, Owner, SignIn, Standing};
+use portcullis_domain::tokens::{ChallengeClaims, ChallengePurpose, Claims};
+use portcullis_ports::{StoreError, StoreExt};
 
 /// Decides who may begin a session, and begins it.
 pub struct Gate {
@@ -16,15 +20,25 @@ pub struct Gate {
 impl Gate {
     /// Returns whether an owner is refused whatever else they show.
     pub(crate) fn refuses(&self, owner: &Owner, methods: Methods) -> bool {
-        matches!(self.policy.decide(&owner.into(), methods), SignIn::Refused(_))
+        matches!(self.policy.decide(&Standing::of(owner), methods), SignIn::Refused(_))
     }
 
     /// Begins a session. Returns `None` if the account changed since it was read, or if `uses` finds
     /// that what was shown is used up.
     pub(crate) fn pass(&self, entry: &Entry<'_>, uses: Uses<'_>) -> Result<Option<LoggedIn>, LogInError> {
         let user_id = entry.owner.user.id;
-        match self.policy.decide(&Standing::from(entry.owner), entry.methods) {
-            SignIn::Done(_) => Ok(self.beginning.run(entry, uses)?),
+        match self.policy.decide(&self.standing(entry)?, entry.methods) {
+            SignIn::Done => Ok(self.beginning.run(entry, uses)?),
+            SignIn::SecondFactorRequired => {
+                let challenge = self.challenge(entry, ChallengePurpose::SecondFactor)?;
+                tracing::info!(target: LOG, user_id = user_id.get(), "Second factor required");
+                Err(LogInReason::SecondFactorRequired(challenge).into())
+            }
+            SignIn::EnrolmentRequired => {
+                let challenge = self.challenge(entry, ChallengePurpose::Enrolment)?;
+                tracing::info!(target: LOG, user_id = user_id.get(), "Second factor enrolment required");
+                Err(LogInReason::EnrolmentRequired(challenge).into())
+            }
             SignIn::Refused(EntryRejection::Inactive) => {
                 Err(refused(LoginRejection::Inactive(user_id), entry.caller).into())
             }
@@ -33,5 +47,27 @@ impl Gate {
                 Err(LogInReason::EmailUnverified.into())
             }
         }
+    }
+
+    fn standing(&self, entry: &Entry<'_>) -> Result<Standing, StoreError> {
+        let standing = Standing::of(entry.owner);
+        let asks = standing.second_factor && self.policy.trusted_devices && entry.is_known;
+        if !asks || entry.methods.are_multi_factor() {
+            return Ok(standing);
+        }
+        let BeginSession { store, devices, clock, .. } = &self.beginning;
+        let user_id = entry.owner.user.id;
+        let device = devices.hash(user_id, entry.device);
+        let trusted = store.read(|tx| tx.factors().trusted_devices(user_id, clock.now()))?;
+        Ok(Standing { trusted_device: trusted.iter().any(|trusted| trusted.device == device), ..standing })
+    }
+
+    fn challenge(&self, entry: &Entry<'_>, purpose: ChallengePurpose) -> Result<Challenge, DependencyError> {
+        let BeginSession { store, issuance, outbox, clock, .. } = &self.beginning;
+        let (user_id, password) = (entry.owner.user.id, outbox.tokens.version(entry.owner.credentials.hash()));
+        let claims = ChallengeClaims::new(user_id, entry.session_id, purpose, password, clock.now());
+        let token = issuance.issuer.sign(&Claims::Challenge(claims))?;
+        let recovery_codes = store.read(|tx| tx.factors().recovery_codes_left(user_id))? > 0;
+        Ok(Challenge { token, expires_in: purpose.lifetime(), recovery_codes })
     }
 }

@@ -9,11 +9,13 @@ use crate::counted::Counted;
 use crate::failure::{DependencyError, Reason, UseCaseError};
 use crate::limits::{Admission, Attempt, DeviceCookies, Guess, Guesses, LimitError};
 use crate::mail::Outbox;
+use crate::mfa::{Challenge, FactorCode, Proof, SecondFactor, password_and};
 use crate::sessions::Entry;
 use crate::tokens::TokenPair;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::limits::DeviceCookie;
+use portcullis_domain::limits::{DeviceCookie, DeviceId};
 use portcullis_domain::login::{self, Credentials, LoginRejection, Method, Methods, Owner};
+use portcullis_domain::mfa::RecoveryCode;
 use portcullis_domain::registration::{EmailAddress, Password};
 use portcullis_ports::{
     CancellationToken, HasherError, PasswordCheck, PasswordHasher, Store, StoreError, StoreExt, Tx,
@@ -28,6 +30,10 @@ pub struct PasswordLogin {
     pub email: EmailAddress,
     /// Password. No policy applies to it.
     pub password: Password,
+    /// Code of the second factor. Ignored if the account has none.
+    pub code: Option<FactorCode>,
+    /// `true` to need no second factor from this device for a while.
+    pub remember_device: bool,
 }
 
 /// A new session. Redacted in `Debug`.
@@ -36,6 +42,8 @@ pub struct LoggedIn {
     pub pair: TokenPair,
     /// Device cookie, which makes the device known.
     pub cookie: String,
+    /// New recovery codes, if the last one was used.
+    pub recovery_codes: Option<Vec<RecoveryCode>>,
 }
 
 impl fmt::Debug for LoggedIn {
@@ -47,12 +55,18 @@ impl fmt::Debug for LoggedIn {
 /// Reason why the login failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LogInReason {
-    /// Unknown email, wrong password or inactive account. Only the log says which.
+    /// Unknown email, wrong password, inactive account or wrong code. Only the log says which.
     #[error("Invalid email or password")]
     InvalidCredentials,
     /// The password was correct, but the email must be verified before a login.
     #[error("Email address is not verified")]
     EmailUnverified,
+    /// The password was correct, and the second factor is due.
+    #[error("Second factor required")]
+    SecondFactorRequired(Challenge),
+    /// The password was correct, but the account must set up a second factor before a login.
+    #[error("A second factor must be set up")]
+    EnrolmentRequired(Challenge),
 }
 
 /// Error of a login.
@@ -63,6 +77,8 @@ impl Reason for LogInReason {
         match self {
             Self::InvalidCredentials => ErrorCode::InvalidCredentials,
             Self::EmailUnverified => ErrorCode::EmailUnverified,
+            Self::SecondFactorRequired(_) => ErrorCode::MfaRequired,
+            Self::EnrolmentRequired(_) => ErrorCode::MfaEnrolmentRequired,
         }
     }
 }
@@ -79,6 +95,8 @@ pub struct LogIn {
     pub devices: Arc<DeviceCookies>,
     /// Outbox, whose emails are bound to the password.
     pub outbox: Arc<Outbox>,
+    /// Checks second factors.
+    pub second_factor: Arc<SecondFactor>,
     /// Begins the session.
     pub gate: Arc<Gate>,
 }
@@ -118,18 +136,24 @@ impl Counted for LogIn {
             let verification = self.verify(owner.as_ref(), input, &caller.cancellation)?;
             let matched = matches!(verification, PasswordCheck::Match { .. });
             let owner = login::proved(owner, matched).map_err(|refusal| refused(refusal, caller))?;
-            let methods = Methods::from(Method::Password);
+            let known = device.map(|cookie| cookie.device);
+            let refuses = self.gate.refuses(&owner, Methods::from(Method::Password));
+            let proof = if refuses { None } else { self.second_factor(&owner, input, known, caller)? };
             let is_outdated = verification == (PasswordCheck::Match { needs_rehash: true });
-            let owner = if is_outdated && !self.gate.refuses(&owner, methods) {
-                self.rehash(owner, &input.password, &caller.cancellation)
-            } else {
-                owner
+            let owner = if refuses { owner } else { self.update(owner, input, is_outdated, &caller.cancellation) };
+            let owner = &owner;
+            let entry = Entry {
+                owner,
+                email: &input.email,
+                methods: password_and(proof.as_ref()),
+                session_id: self.gate.beginning.issuance.new_session_id(),
+                device: known.unwrap_or_else(|| self.devices.new_device()),
+                is_known: known.is_some(),
+                is_single: false,
+                caller,
+                admission,
             };
-            let device = device.map(|cookie| cookie.device);
-            let session_id = self.gate.beginning.issuance.new_session_id();
-            let (email, owner) = (&input.email, &owner);
-            let entry = Entry { owner, email, methods, session_id, device, caller, admission };
-            let logged_in = self.gate.pass(&entry, &mut |_| Ok(true))?;
+            let logged_in = self.second_factor.enter(&self.gate, &entry, proof.as_ref(), input.remember_device)?;
             Ok(logged_in.map_or(Attempted::Outdated(owner.user.id), |done| Attempted::Done(Some(done))))
         })
     }
@@ -165,16 +189,43 @@ impl LogIn {
         verify(&*self.hasher, &input.password, owner, cancellation)
     }
 
-    /// Replaces an outdated hash. Returns the account with its current hash, as far as known. A
-    /// concurrent password change wins. Failures do not fail the login: the next one tries again.
-    fn rehash(&self, owner: Owner, password: &Password, cancellation: &CancellationToken) -> Owner {
-        let (user_id, read) = (owner.user.id.get(), owner.credentials.hash());
-        let replaced =
-            self.hasher.rehash(password, read, cancellation).map_err(DependencyError::from).and_then(|new| {
-                let new = owner.credentials.clone().with_hash(new);
-                let replaced = self.store.write(|tx| self.replace(&owner, &new, tx))?;
-                Ok(replaced.then_some(new))
-            });
+    /// Checks the code of the second factor, if the account has one and a code was entered.
+    fn second_factor(
+        &self,
+        owner: &Owner,
+        input: &PasswordLogin,
+        known: Option<DeviceId>,
+        caller: &Caller,
+    ) -> Result<Option<Proof>, LogInError> {
+        let Some(code) = input.code.as_ref().filter(|_| owner.credentials.has_second_factor()) else {
+            return Ok(None);
+        };
+        let proof = self.second_factor.check(owner, code, known, caller)?;
+        Ok(Some(proof.ok_or(LogInReason::InvalidCredentials)?))
+    }
+
+    /// Replaces an outdated hash, and marks that of an account with a second factor if another program
+    /// removed the mark. Returns the account with its current credentials, as far as known. A concurrent
+    /// password change wins. Failures do not fail the login: the next one tries again.
+    fn update(
+        &self,
+        owner: Owner,
+        input: &PasswordLogin,
+        is_outdated: bool,
+        cancellation: &CancellationToken,
+    ) -> Owner {
+        let (user_id, read) = (owner.user.id.get(), &owner.credentials);
+        if !is_outdated && !read.lacks_mark() {
+            return owner;
+        }
+        let rehash = || self.hasher.rehash(&input.password, read.hash(), cancellation);
+        let hash = if is_outdated { rehash() } else { Ok(read.hash().clone()) };
+        let replaced = hash.map_err(DependencyError::from).and_then(|hash| {
+            let new = read.clone().with_hash(hash);
+            let new = if read.has_second_factor() { new.marked() } else { new };
+            let replaced = self.store.write(|tx| self.replace(&owner, &new, tx))?;
+            Ok(replaced.then_some(new))
+        });
         match replaced {
             Ok(Some(credentials)) => {
                 tracing::info!(target: LOG, user_id, "Password hash replaced");

@@ -5,7 +5,8 @@ use portcullis_domain::registration::PasswordHash;
 use portcullis_domain::sessions::{KeepSessions, SessionEnd};
 use portcullis_ports::{StoreError, Tx};
 
-/// Replaces the hash of a locked account, ends its sessions and revokes its links. Returns the number of
+/// Replaces the hash of a locked account, ends its sessions, revokes its links and forgets its trusted
+/// devices. Returns the number of
 /// ended sessions, or `None` if the hash is not the one that was read; nothing has changed then. A
 /// concurrent login with the old password is either ended or finds another hash.
 pub(crate) fn rekey(
@@ -20,5 +21,6 @@ pub(crate) fn rekey(
     }
     let sessions_ended = tx.sessions().end_all(user.id, keep, session_end)?;
     tx.one_time_tokens().revoke_all(user.id)?;
+    tx.factors().forget_devices(user.id)?;
     Ok(Some(sessions_ended))
 }

@@ -6,6 +6,7 @@ use crate::caller::Caller;
 use crate::failure::{Reason, UseCaseError};
 use crate::limits::Guesses;
 use crate::mail::Outbox;
+use crate::mfa::remove_factors;
 use crate::registration::PasswordScreening;
 use crate::verification::{OneTimeTokens, RedeemError, RedeemReason};
 use portcullis_domain::ErrorCode;
@@ -121,6 +122,9 @@ impl ResetPassword {
     ) -> Result<(User, PasswordWasReset), ResetPasswordError> {
         let at = self.clock.now();
         let (_, owner) = RedeemError::require_purpose(self.tokens.redeem(token, at, tx)?, is_reset)?;
+        // Someone else may have set up the factors of an account whose email was never verified.
+        let is_unverified = owner.user.email_verified_at.is_none();
+        let owner = if is_unverified { remove_factors(owner, tx)? } else { owner };
         let session_end = caller.session_end(EndReason::PasswordChanged, at);
         let sessions_ended = rekey(&owner, new, (&KeepSessions::default(), &session_end), tx)?
             .ok_or(ResetPasswordReason::Token(RedeemReason::Invalid))?;

@@ -42,6 +42,9 @@ pub struct BeginSession {
     pub devices: Arc<DeviceCookies>,
     /// Outbox for notices to the owner.
     pub outbox: Arc<Outbox>,
+    /// `true` if the tokens of every session say how its user was authenticated, `false` for those of
+    /// sessions that began with more than a password.
+    pub always_claims: bool,
     /// Clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -56,8 +59,12 @@ pub(crate) struct Entry<'a> {
     pub(crate) methods: Methods,
     /// Id of the session to begin.
     pub(crate) session_id: SessionId,
-    /// Device of the caller, if the account knows it.
-    pub(crate) device: Option<DeviceId>,
+    /// Device of the caller.
+    pub(crate) device: DeviceId,
+    /// `true` if the account knows the device.
+    pub(crate) is_known: bool,
+    /// `true` if another call may begin the same session, so that only one does.
+    pub(crate) is_single: bool,
     pub(crate) caller: &'a Caller,
     pub(crate) admission: &'a Admission,
 }
@@ -93,11 +100,10 @@ impl BeginSession {
     /// Begins a session. Returns `None` if the account changed since it was read, or if `uses` finds
     /// that what was shown is used up.
     pub(crate) fn run(&self, entry: &Entry<'_>, uses: Uses<'_>) -> Result<Option<LoggedIn>, DependencyError> {
-        let Entry { owner, email, device: known, caller, admission, .. } = *entry;
+        let Entry { owner, email, device, is_known, caller, admission, .. } = *entry;
         let (user, now) = (&owner.user, self.clock.now());
-        let device = known.unwrap_or_else(|| self.devices.new_device());
         let authentication = Authentication::new(entry.methods, now);
-        let claimed = Some(authentication).filter(|of| !of.is_password_alone());
+        let claimed = Some(authentication).filter(|by| self.always_claims || !by.is_password_alone());
         let (session, token, pair) = self.issuance.issue_first(entry.session_id, user.id, claimed, now)?;
         let source = caller.source().map(|source| self.devices.source_hash(Some(owner), source));
         let session = session
@@ -106,11 +112,11 @@ impl BeginSession {
             .with_authentication(authentication);
         let cause = caller.cause(now);
         let failures = suspicious_failures(admission);
-        let new_device = if known.is_some() { None } else { self.notice(user, &cause)? };
+        let new_device = if is_known { None } else { self.notice(user, &cause)? };
         let notices: Vec<_> = new_device.into_iter().chain(failures.and_then(|_| self.warning(user, &cause))).collect();
         let tells = !notices.is_empty();
         let new = NewSession { owner, session, token, client: &caller.client, notices };
-        match self.store.write(|tx| self.begin(&new, &mut *uses, tx)) {
+        match self.store.write(|tx| self.begin(&new, entry.is_single, &mut *uses, tx)) {
             Ok(()) => {}
             Err(BeginSessionError::Outdated) => return Ok(None),
             Err(BeginSessionError::Failed(error)) => return Err(error.into()),
@@ -124,13 +130,26 @@ impl BeginSession {
             let client = caller.client.ip_address.map(tracing::field::display);
             tracing::warn!(target: SECURITY_LOG, user_id = user.id.get(), client, failures, "Login after failed tries");
         }
-        Ok(Some(LoggedIn { pair, cookie: self.devices.cookie(device, email, owner.credentials.hash()) }))
+        let cookie = self.devices.cookie(device, email, owner.credentials.hash());
+        Ok(Some(LoggedIn { pair, cookie, recovery_codes: None }))
     }
 
     /// Begins a session with its first token. First ends the least recently used sessions if the
     /// account would have too many.
-    fn begin(&self, new: &NewSession<'_>, uses: Uses<'_>, tx: &mut dyn Tx) -> Result<(), BeginSessionError> {
+    fn begin(
+        &self,
+        new: &NewSession<'_>,
+        is_single: bool,
+        uses: Uses<'_>,
+        tx: &mut dyn Tx,
+    ) -> Result<(), BeginSessionError> {
         let NewSession { owner, session, token, client, notices } = new;
+        if is_single {
+            tx.sessions().lock_account(owner.user.id)?;
+            if tx.sessions().find(session.id)?.is_some() {
+                return Err(BeginSessionError::Outdated);
+            }
+        }
         self.make_room(session, client, tx)?;
         if !tx.credentials().still_current(owner.user.id, &owner.credentials)? || !uses(tx)? {
             return Err(BeginSessionError::Outdated);

@@ -30,13 +30,15 @@ pub struct LogOutAll {
 }
 
 impl LogOutAll {
-    /// Ends the sessions, including those of adopted tokens that were not refreshed yet.
+    /// Ends the sessions, including those of adopted tokens that were not refreshed yet, and forgets the
+    /// trusted devices.
     pub fn run(&self, input: &LogoutAll, caller: &Caller) -> Result<LoggedOutAll, DependencyError> {
         let user_id = input.owner.user.id;
         let keep = KeepSessions::from(input.owner.session_id.filter(|_| input.keep_current));
         let session_end = caller.session_end(EndReason::LogOut, self.clock.now());
         let ended = self.store.write(|tx| {
             tx.sessions().lock_account(user_id)?;
+            tx.factors().forget_devices(user_id)?;
             tx.sessions().end_all(user_id, &keep, &session_end)
         })?;
         tracing::info!(target: LOG, user_id = user_id.get(), sessions = ended, "User logged out everywhere");

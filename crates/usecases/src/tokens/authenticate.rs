@@ -20,6 +20,8 @@ pub struct Authenticated {
     pub session_id: Option<SessionId>,
     /// Last authentication of the session's user, if recorded.
     pub authentication: Option<Authentication>,
+    /// `true` if the account has a second factor.
+    pub second_factor: bool,
 }
 
 /// A genuine token whose account and session are still to be looked up.
@@ -96,7 +98,7 @@ impl Authenticate {
     }
 
     fn judged(&self, key: BearerIdentity, found: Option<ResolvedBearer>) -> BearerLookupResult {
-        let Some(ResolvedBearer { user, password, session, .. }) = found else {
+        let Some(ResolvedBearer { user, password, session, second_factor }) = found else {
             return BearerLookupResult(Ok(Err(BearerRejection::Unknown)));
         };
         let authentication = session.as_ref().and_then(|session| session.authentication);
@@ -104,7 +106,7 @@ impl Authenticate {
         BearerLookupResult(Ok(match (user.is_active, key.session_id, state) {
             (false, _, _) | (true, Some(_), SessionState::Ended) => Err(BearerRejection::Revoked),
             (true, Some(_), SessionState::Expired) => Err(BearerRejection::Expired),
-            (true, session_id, _) => Ok(Authenticated { user, password, session_id, authentication }),
+            (true, session_id, _) => Ok(Authenticated { user, password, session_id, authentication, second_factor }),
         }))
     }
 }

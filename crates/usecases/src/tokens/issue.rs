@@ -92,6 +92,18 @@ impl TokenFactory {
         })
     }
 
+    /// Issues another access token of a session. Returns it with its lifetime in seconds.
+    pub fn issue_access(
+        &self,
+        (user_id, session_id): (UserId, SessionId),
+        authentication: Authentication,
+    ) -> Result<(String, i64), SigningError> {
+        let claims = self.lifetimes.access(user_id, self.new_jti(), authentication.at);
+        let (session_id, authentication) = (Some(session_id), Some(authentication));
+        let claims = AccessClaims { session_id, authentication, ..claims };
+        Ok((self.issuer.sign(&Claims::Access(claims))?, self.lifetimes.access.num_seconds()))
+    }
+
     fn new_jti(&self) -> Jti {
         Jti::from_random(self.entropy.array())
     }

@@ -9,6 +9,7 @@ use crate::failure::{Reason, UseCaseError};
 use crate::limits::{Admission, Attempt, DeviceCookies, LimitError};
 use crate::login::{MAX_ATTEMPTS, Reauthentication, hash_contention};
 use crate::mail::{MailCause, Outbox};
+use crate::mfa::remove_factors;
 use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::login::Owner;
@@ -185,13 +186,18 @@ impl VerifyEmail {
     /// Verifies the account's current address. At the first verification all other sessions and tokens
     /// end, because an attacker may have registered the account.
     fn verify(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
-        let Redemption { owner: Owner { user, .. }, keep, session_end, .. } = redemption;
+        let Redemption { owner, keep, session_end, .. } = redemption;
+        let user = &owner.user;
         let first = tx.users().verify_email(user.id, &user.email, session_end.at)?;
         let mut verified = redemption.outcome(user.email.clone(), first);
         if first {
             let session_end = SessionEnd { reason: EndReason::EmailVerified, ..session_end.clone() };
             verified.sessions_ended = tx.sessions().end_all(user.id, keep, &session_end)?;
             tx.one_time_tokens().delete_for_user(user.id)?;
+            // Someone else may have set them up, unless the caller proved that the account is theirs.
+            if *keep == KeepSessions::default() {
+                remove_factors(owner.clone(), tx)?;
+            }
         }
         Ok(verified)
     }

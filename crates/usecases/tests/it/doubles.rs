@@ -1,19 +1,21 @@
 //! Test doubles: a blocklist and a readable token format.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use portcullis_domain::registration::{Password, UserId};
-use portcullis_domain::sessions::SessionId;
-use portcullis_domain::tokens::{AccessClaims, Claims, Jti, RefreshClaims};
+use chrono::{DateTime, Utc};
+use portcullis_domain::registration::Password;
+use portcullis_domain::tokens::Claims;
 use portcullis_ports::{
     InvalidToken, MacSigner, OutboxNotifier, PasswordBlocklist, SigningError, TokenIssuer, TokenVerifier,
 };
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// Writes claims as `kind.user.jti.sid.iat.exp`, with `-` if there is no session.
+/// Writes claims as `kind.user.jti.sid.iat.exp`, with `-` for what is missing, and remembers them.
 #[derive(Default)]
 pub(crate) struct PlainTokens {
     pub(crate) broken: AtomicBool,
+    signed: Mutex<HashMap<String, Claims>>,
 }
 
 impl TokenIssuer for PlainTokens {
@@ -22,45 +24,22 @@ impl TokenIssuer for PlainTokens {
             return Err(SigningError("no key".to_owned()));
         }
         let (kind, id, jti, session, times) = match claims {
-            Claims::Access(c) => ("access", c.user_id, c.jti, c.session_id, [c.issued_at, c.expires_at]),
-            Claims::Refresh(c) => ("refresh", c.user_id, c.jti, c.session_id, [c.issued_at, c.expires_at]),
+            Claims::Access(c) => ("access", c.user_id, Some(c.jti), c.session_id, [c.issued_at, c.expires_at]),
+            Claims::Refresh(c) => ("refresh", c.user_id, Some(c.jti), c.session_id, [c.issued_at, c.expires_at]),
+            Claims::Challenge(c) => ("mfa", c.user_id, None, Some(c.session_id), [c.issued_at, c.expires_at]),
         };
         let [iat, exp] = times.map(|time| time.timestamp());
+        let jti = jti.map_or_else(|| "-".to_owned(), |jti| jti.to_string());
         let sid = session.map_or_else(|| "-".to_owned(), |session| session.to_string());
-        Ok(format!("{kind}.{id}.{jti}.{sid}.{iat}.{exp}"))
+        let token = format!("{kind}.{id}.{jti}.{sid}.{iat}.{exp}");
+        self.signed.lock().unwrap().insert(token.clone(), claims.clone());
+        Ok(token)
     }
 }
 
 impl TokenVerifier for PlainTokens {
     fn verify(&self, token: &str, _: DateTime<Utc>) -> Result<Claims, InvalidToken> {
-        read(token).ok_or(InvalidToken)
-    }
-}
-
-fn read(token: &str) -> Option<Claims> {
-    let mut parts = token.split('.');
-    let kind = parts.next()?;
-    let user_id = UserId::parse(parts.next()?)?;
-    let jti = Jti::parse(parts.next()?)?;
-    let session_id = match parts.next()? {
-        "-" => None,
-        sid => Some(SessionId::parse(sid)?),
-    };
-    let mut time = || Some(DateTime::UNIX_EPOCH + TimeDelta::seconds(parts.next()?.parse().ok()?));
-    let (issued_at, expires_at) = (time()?, time()?);
-    match kind {
-        "access" => {
-            Some(Claims::Access(AccessClaims { user_id, jti, session_id, authentication: None, issued_at, expires_at }))
-        }
-        "refresh" => Some(Claims::Refresh(RefreshClaims {
-            user_id,
-            jti,
-            session_id,
-            authentication: None,
-            issued_at,
-            expires_at,
-        })),
-        _ => None,
+        self.signed.lock().unwrap().get(token).cloned().ok_or(InvalidToken)
     }
 }
 

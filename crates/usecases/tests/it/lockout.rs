@@ -116,7 +116,7 @@ impl Siege {
         let ada = world.authenticate(&pair.access_token).unwrap();
         change(&world, ada, (OLD, NOW), HOME, None).unwrap();
         let own = enter(&world, NOW, HOME, None).unwrap().cookie;
-        let LoggedIn { pair, cookie: stolen } = enter(&world, NOW, "192.0.2.2", None).unwrap();
+        let LoggedIn { pair, cookie: stolen, .. } = enter(&world, NOW, "192.0.2.2", None).unwrap();
         let thief = world.authenticate(&pair.access_token).unwrap();
         world.deliver();
         Self { world, own, old, stolen, thief, checked: Vec::new() }

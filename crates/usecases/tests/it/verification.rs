@@ -53,7 +53,7 @@ fn the_browser_that_verifies_keeps_its_own_sessions() {
     let world = World::new();
     let (_, stranger) = world.ada();
     let token = world.mailed();
-    let LoggedIn { pair: own, cookie } = sign_in(&world, None);
+    let LoggedIn { pair: own, cookie, .. } = sign_in(&world, None);
     let LoggedIn { pair: beside, .. } = sign_in(&world, Some(cookie.clone()));
     let bearer = sign_in(&world, None).pair;
     let session = world.authenticate(&bearer.access_token).unwrap().session_id;
@@ -70,7 +70,7 @@ fn nobody_elses_session_or_device_spares_any() {
     let (_, stranger) = world.ada();
     let token = world.mailed();
     world.register("bob@example.org", "correct horse").unwrap();
-    let LoggedIn { pair, cookie } = world.log_in("bob@example.org", "correct horse").unwrap();
+    let LoggedIn { pair, cookie, .. } = world.log_in("bob@example.org", "correct horse").unwrap();
     let verified = world.verify_from(&token, Some(&pair), Some(cookie)).unwrap();
     assert_eq!((verified.sessions_ended, is_in(&world, &stranger), is_in(&world, &pair)), (1, false, true));
 }

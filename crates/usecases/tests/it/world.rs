@@ -11,11 +11,12 @@ use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordH
 use portcullis_domain::sessions::{ClientInfo, SessionPolicy};
 use portcullis_domain::tokens::{IdempotencyKeyDigest, RefreshPolicy, TokenLifetimes};
 use portcullis_ports::{PasswordBlocklist, Store, StoreError, StoreExt};
-use portcullis_testkit::{FixedClock, MapLimiter, MemoryStore, PlainHasher, SeededEntropy};
+use portcullis_testkit::{FixedClock, MapLimiter, MemoryStore, PlainHasher, PlainSealer, PlainTotp, SeededEntropy};
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits, Rules};
 use portcullis_usecases::login::{Gate, LogIn, LogInError, LoggedIn, PasswordLogin};
 use portcullis_usecases::mail::{Notices, Outbox};
 use portcullis_usecases::maintenance::Purge;
+use portcullis_usecases::mfa::SecondFactor;
 use portcullis_usecases::registration::{PasswordScreening, Register, RegisterError, Registered, Registration};
 use portcullis_usecases::sessions::{BeginSession, LogOut, LoggedOut};
 use portcullis_usecases::tokens::{
@@ -137,15 +138,33 @@ impl World {
     fn verb_on(&self, store: Arc<dyn Store>) -> LogIn {
         let (devices, outbox) = (self.devices.clone(), self.outbox.clone());
         let (issuance, sessions, clock) = (self.issuance.clone(), self.sessions, self.clock.clone());
-        let beginning = BeginSession { store: store.clone(), issuance, sessions, devices, outbox, clock };
+        let always_claims = false;
+        let beginning =
+            BeginSession { store: store.clone(), issuance, sessions, devices, outbox, always_claims, clock };
+        let policy = EntryPolicy { verified_email: self.require_verified_email, ..EntryPolicy::default() };
         LogIn {
+            second_factor: self.second_factor(store.clone()),
             store,
             hasher: self.hasher.clone(),
             guesses: self.guesses(),
             devices: self.devices.clone(),
             outbox: self.outbox.clone(),
-            gate: Arc::new(Gate { policy: EntryPolicy { verified_email: self.require_verified_email }, beginning }),
+            gate: Arc::new(Gate { policy, beginning }),
         }
+    }
+
+    pub(crate) fn second_factor(&self, store: Arc<dyn Store>) -> Arc<SecondFactor> {
+        Arc::new(SecondFactor {
+            store,
+            sealer: Arc::new(PlainSealer),
+            totp: Arc::new(PlainTotp),
+            limits: self.limits.clone(),
+            devices: self.devices.clone(),
+            outbox: self.outbox.clone(),
+            entropy: self.issuance.entropy.clone(),
+            trust_for: None,
+            clock: self.clock.clone(),
+        })
     }
 
     pub(crate) fn guesses(&self) -> Arc<Guesses> {
@@ -229,7 +248,7 @@ impl World {
 
 pub(crate) fn login(email: &str, password: &str) -> PasswordLogin {
     let email = EmailAddress::parse(email).unwrap();
-    PasswordLogin { email, password: Password::new(password) }
+    PasswordLogin { email, password: Password::new(password), code: None, remember_device: false }
 }
 
 pub(crate) fn shown(token: &str, key: Option<u8>) -> RefreshExchange {

@@ -17,6 +17,7 @@ impl TokenIssuer for ClearTokens {
                 assert_eq!((claims.user_id, claims.session_id), (OWNER, Some(sid(MODELLED))), "a token of the session");
                 refresh_token(token_of(claims.jti), seconds(claims.issued_at))
             }
+            Claims::Challenge(_) => unreachable!("no account has a second factor"),
         })
     }
 }

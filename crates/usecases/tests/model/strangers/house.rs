@@ -11,10 +11,11 @@ use portcullis_domain::sessions::SessionPolicy;
 use portcullis_domain::tokens::TokenLifetimes;
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{MailRenderer, Mailer, MailerError, RenderError, Store};
-use portcullis_testkit::{FixedClock, PlainHasher, SeededEntropy};
+use portcullis_testkit::{FixedClock, PlainHasher, PlainSealer, PlainTotp, SeededEntropy};
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
 use portcullis_usecases::login::{Gate, LogIn, LoggedIn, PasswordLogin, Reauthentication};
 use portcullis_usecases::mail::{DeliverMail, DeliveryOutcome, Links, Notices, Outbox, RequestLink};
+use portcullis_usecases::mfa::SecondFactor;
 use portcullis_usecases::recovery::{ChangePassword, PasswordChange, PasswordReset, ResetPassword};
 use portcullis_usecases::registration::{PasswordScreening, Register, Registration};
 use portcullis_usecases::sessions::BeginSession;
@@ -152,9 +153,22 @@ impl House {
             sessions: SessionPolicy::default(),
             devices: self.devices.clone(),
             outbox: self.outbox.clone(),
+            always_claims: false,
+            clock: self.clock.clone(),
+        };
+        let second_factor = SecondFactor {
+            store: self.store.clone(),
+            sealer: Arc::new(PlainSealer),
+            totp: Arc::new(PlainTotp),
+            limits: self.limits.clone(),
+            devices: self.devices.clone(),
+            outbox: self.outbox.clone(),
+            entropy: self.entropy.clone(),
+            trust_for: None,
             clock: self.clock.clone(),
         };
         let verb = LogIn {
+            second_factor: Arc::new(second_factor),
             store: self.store.clone(),
             hasher: self.hasher.clone(),
             guesses: self.guesses(),
@@ -162,7 +176,8 @@ impl House {
             outbox: self.outbox.clone(),
             gate: Arc::new(Gate { policy: EntryPolicy::default(), beginning }),
         };
-        verb.run(&PasswordLogin { email: address(email), password: Password::new(password) }, &on(device)).ok()
+        let (email, password) = (address(email), Password::new(password));
+        verb.run(&PasswordLogin { email, password, code: None, remember_device: false }, &on(device)).ok()
     }
 
     pub(super) fn authenticate(&self, access: &str) -> Option<Authenticated> {

@@ -1,0 +1,328 @@
+//! DTOs of second factors.
+
+use super::qr;
+use crate::api::Api;
+use crate::body::{Fields, Input};
+use crate::errors::ApiError;
+use crate::time::rfc3339;
+use crate::tokens::TokenResponse;
+use paperclip::actix::Apiv2Schema;
+use portcullis_domain::mail::DeviceLabel;
+use portcullis_domain::mfa::{FactorName, RecoveryCode, TotpFactor};
+use portcullis_domain::registration::Password;
+use portcullis_domain::sessions::ClientInfo;
+use portcullis_usecases::mfa::{
+    FactorCode, FactorOverview, NewAccessToken, OwnDevice, SecondFactorVerification, TotpConfirmed, TotpEnrolled,
+};
+use serde::{Deserialize, Serialize};
+
+/// Writes recovery codes for their owner.
+pub(crate) fn exposed(codes: Vec<RecoveryCode>) -> Vec<String> {
+    codes.iter().map(RecoveryCode::expose).collect()
+}
+
+/// Describes a device by names from a fixed list.
+fn label(client: &ClientInfo) -> String {
+    let DeviceLabel { app, system } = DeviceLabel::from_user_agent(client.user_agent.as_ref());
+    match (app, system) {
+        (Some(app), Some(system)) => format!("{app} on {system}"),
+        (Some(name), None) | (None, Some(name)) => name.to_owned(),
+        (None, None) => "Unknown device".to_owned(),
+    }
+}
+
+/// Path of a factor or a trusted device.
+#[derive(Deserialize, Apiv2Schema)]
+pub(crate) struct IdPath {
+    /// Id of the factor or device.
+    pub(super) id: String,
+}
+
+/// New authenticator app.
+#[derive(Apiv2Schema)]
+#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
+pub(crate) struct EnrolTotpRequest {
+    /// Name of the factor: 1 to 64 characters. `Authenticator` if missing.
+    name: Option<String>,
+}
+
+impl Input for EnrolTotpRequest {
+    type Command = FactorName;
+    const OPTIONAL: bool = true;
+
+    fn read(fields: &mut Fields, _: &Api) -> Option<FactorName> {
+        if fields.has("name") { fields.factor_name("name") } else { Some(FactorName::default()) }
+    }
+}
+
+/// New name of an authenticator app.
+#[derive(Apiv2Schema)]
+#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
+pub(crate) struct RenameTotpRequest {
+    /// Name of the factor: 1 to 64 characters.
+    name: String,
+}
+
+impl Input for RenameTotpRequest {
+    type Command = FactorName;
+
+    fn read(fields: &mut Fields, _: &Api) -> Option<FactorName> {
+        fields.factor_name("name")
+    }
+}
+
+/// First code of an authenticator app.
+#[derive(Apiv2Schema)]
+#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
+pub(crate) struct ConfirmTotpRequest {
+    /// Current code of the app: six digits.
+    code: String,
+}
+
+impl Input for ConfirmTotpRequest {
+    type Command = FactorCode;
+
+    fn read(fields: &mut Fields, _: &Api) -> Option<FactorCode> {
+        fields.string("code").map(|text| FactorCode::parse(&text))
+    }
+}
+
+/// Second factor of a login: a code or a recovery code.
+#[derive(Apiv2Schema)]
+#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
+pub(crate) struct VerifyMfaRequest {
+    /// Token of the login's 403 response.
+    mfa_token: String,
+    /// Current code of an authenticator app, or a recovery code.
+    code: Option<String>,
+    /// Recovery code, if `code` is missing.
+    recovery_code: Option<String>,
+    /// True to need no second factor from this device for a while.
+    remember_device: Option<bool>,
+}
+
+impl Input for VerifyMfaRequest {
+    type Command = SecondFactorVerification;
+
+    fn read(fields: &mut Fields, _: &Api) -> Option<Self::Command> {
+        let mfa_token = fields.string("mfa_token");
+        let code = if fields.has("recovery_code") && !fields.has("code") {
+            fields.string("recovery_code").map(|text| FactorCode::recovery(&text))
+        } else {
+            fields.string("code").map(|text| FactorCode::parse(&text))
+        };
+        let remember_device = fields.optional_bool("remember_device");
+        Some(SecondFactorVerification { mfa_token: mfa_token?, code: code?, remember_device: remember_device? })
+    }
+}
+
+/// Proof of a session's user: the password, and the second factor if the account has one.
+#[derive(Apiv2Schema)]
+#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
+pub(crate) struct ReauthenticateRequest {
+    /// Password of the account.
+    password: String,
+    /// Current code of an authenticator app, or a recovery code. Ignored if the account has no second
+    /// factor.
+    code: Option<String>,
+}
+
+impl Input for ReauthenticateRequest {
+    /// Password and code.
+    type Command = (Password, Option<FactorCode>);
+
+    fn read(fields: &mut Fields, _: &Api) -> Option<Self::Command> {
+        let password = fields.password("password");
+        let code = fields.factor_code("code");
+        Some((password?, code?))
+    }
+}
+
+/// Second factors of the account.
+#[derive(Serialize, Apiv2Schema)]
+pub(crate) struct MfaResponse {
+    /// True if a login needs a second factor.
+    enabled: bool,
+    /// Authenticator apps, oldest first.
+    factors: Vec<FactorResponse>,
+    /// Number of passkeys that are second factors.
+    passkeys: u32,
+    /// Number of unused recovery codes.
+    recovery_codes_left: u32,
+}
+
+impl From<FactorOverview> for MfaResponse {
+    fn from(overview: FactorOverview) -> Self {
+        let FactorOverview { totp, recovery_codes_left } = overview;
+        let factors: Vec<_> = totp.into_iter().map(FactorResponse::from).collect();
+        Self { enabled: !factors.is_empty(), factors, passkeys: 0, recovery_codes_left }
+    }
+}
+
+/// Authenticator app.
+#[derive(Serialize, Apiv2Schema)]
+pub(crate) struct FactorResponse {
+    /// Id of the factor.
+    id: String,
+    /// Kind of the factor: always `totp`.
+    r#type: &'static str,
+    /// Name given by the owner.
+    name: String,
+    /// Creation time, in UTC.
+    created_at: String,
+    /// Time when a code was last accepted, in UTC; null if never.
+    last_used_at: Option<String>,
+}
+
+impl From<TotpFactor> for FactorResponse {
+    fn from(factor: TotpFactor) -> Self {
+        Self {
+            id: factor.id.to_string(),
+            r#type: "totp",
+            name: factor.name.as_str().to_owned(),
+            created_at: rfc3339(factor.created_at),
+            last_used_at: factor.last_used_at.map(rfc3339),
+        }
+    }
+}
+
+/// Authenticator app to be confirmed.
+#[derive(Serialize, Apiv2Schema)]
+pub(crate) struct EnrolTotpResponse {
+    /// Id of the factor.
+    id: String,
+    /// The secret in base32, to be typed.
+    secret: String,
+    /// The secret as a URI, to be opened or scanned.
+    otpauth_uri: String,
+    /// The URI as a QR code: an SVG image.
+    qr_svg: String,
+    /// Time until which it can be confirmed, in UTC.
+    expires_at: String,
+}
+
+impl TryFrom<TotpEnrolled> for EnrolTotpResponse {
+    type Error = ApiError;
+
+    fn try_from(enrolled: TotpEnrolled) -> Result<Self, ApiError> {
+        let qr_svg = qr::svg(&enrolled.uri).ok_or_else(|| ApiError::internal("the URI fits in no QR code"))?;
+        Ok(Self {
+            id: enrolled.id.to_string(),
+            secret: enrolled.secret.to_base32(),
+            otpauth_uri: enrolled.uri,
+            qr_svg,
+            expires_at: rfc3339(enrolled.expires_at),
+        })
+    }
+}
+
+/// Confirmed authenticator app. With the tokens of a new session if a login required it.
+#[derive(Serialize, Apiv2Schema)]
+pub(crate) struct ConfirmTotpResponse {
+    /// The factor.
+    factor: FactorResponse,
+    /// Recovery codes, shown this once; only with the account's first factor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_codes: Option<Vec<String>>,
+    /// Number of other sessions that ended.
+    sessions_ended: u64,
+    /// Access token; only if a login required the factor, like the members below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<String>,
+    /// Refresh token, valid for one exchange.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    /// Token type: always `bearer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'static str>,
+    /// Lifetime of the access token in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<i64>,
+}
+
+impl From<TotpConfirmed> for ConfirmTotpResponse {
+    fn from(confirmed: TotpConfirmed) -> Self {
+        let TotpConfirmed { factor, recovery_codes, sessions_ended, logged_in } = confirmed;
+        let pair = logged_in.map(|logged_in| logged_in.pair);
+        Self {
+            factor: factor.into(),
+            recovery_codes: recovery_codes.map(exposed),
+            sessions_ended,
+            token_type: pair.as_ref().map(|_| TokenResponse::TYPE),
+            expires_in: pair.as_ref().map(|pair| pair.expires_in),
+            refresh_token: pair.as_ref().map(|pair| pair.refresh_token.clone()),
+            access_token: pair.map(|pair| pair.access_token),
+        }
+    }
+}
+
+/// New recovery codes.
+#[derive(Serialize, Apiv2Schema)]
+pub(crate) struct RecoveryCodesResponse {
+    /// The codes, shown this once.
+    pub(super) recovery_codes: Vec<String>,
+}
+
+/// Ways to authenticate again.
+#[derive(Serialize, Apiv2Schema)]
+pub(crate) struct ReauthenticationOptionsResponse {
+    /// What the account can show: `password`, `totp`.
+    pub(super) methods: Vec<&'static str>,
+}
+
+/// New access token of the same session.
+#[derive(Serialize, Apiv2Schema)]
+pub(crate) struct ReauthenticateResponse {
+    /// Access token, for the `Authorization` header.
+    access_token: String,
+    /// Token type: always `bearer`.
+    token_type: &'static str,
+    /// Lifetime of the access token in seconds.
+    expires_in: i64,
+    /// New recovery codes, if the last one was used; shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_codes: Option<Vec<String>>,
+}
+
+impl From<NewAccessToken> for ReauthenticateResponse {
+    fn from(token: NewAccessToken) -> Self {
+        let NewAccessToken { access_token, expires_in, recovery_codes } = token;
+        let recovery_codes = recovery_codes.map(exposed);
+        Self { access_token, token_type: TokenResponse::TYPE, expires_in, recovery_codes }
+    }
+}
+
+/// Trusted devices of the account.
+#[derive(Serialize, Apiv2Schema)]
+pub(crate) struct DevicesResponse {
+    /// Devices, newest first.
+    pub(super) devices: Vec<DeviceResponse>,
+}
+
+/// Device that needs no second factor for a while.
+#[derive(Serialize, Apiv2Schema)]
+pub(crate) struct DeviceResponse {
+    /// Id of the device.
+    id: String,
+    /// Browser or app and system, as far as known.
+    label: String,
+    /// Time since which it is trusted, in UTC.
+    created_at: String,
+    /// Time until which it is trusted, in UTC.
+    expires_at: String,
+    /// True for the device of this request.
+    current: bool,
+}
+
+impl From<OwnDevice> for DeviceResponse {
+    fn from(own: OwnDevice) -> Self {
+        let OwnDevice { device, current } = own;
+        Self {
+            id: device.id.to_string(),
+            label: label(&device.client),
+            created_at: rfc3339(device.created_at),
+            expires_at: rfc3339(device.expires_at),
+            current,
+        }
+    }
+}

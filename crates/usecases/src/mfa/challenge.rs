@@ -1,0 +1,93 @@
+//! The token between two factors: it proves that its bearer showed the first one, and may begin one
+//! session.
+
+use super::{MfaError, MfaReason};
+use crate::tokens::{Authenticated, TokenError};
+use crate::verification::OneTimeTokens;
+use chrono::TimeDelta;
+use portcullis_domain::login::Owner;
+use portcullis_domain::tokens::{ChallengeClaims, ChallengePurpose};
+use portcullis_ports::{Clock, Store, StoreError, StoreExt, TokenVerifier};
+use std::fmt;
+use std::sync::Arc;
+
+/// A challenge that was issued. Redacted in `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Challenge {
+    /// The signed token.
+    pub token: String,
+    /// Lifetime of the token.
+    pub expires_in: TimeDelta,
+    /// `true` if the account has recovery codes left.
+    pub recovery_codes: bool,
+}
+
+impl fmt::Debug for Challenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Challenge(…)")
+    }
+}
+
+/// Bearer of an authenticator app's enrolment.
+#[derive(Debug, Clone)]
+pub enum Enrollee {
+    /// A session.
+    Session(Authenticated),
+    /// A login of an account that must have a second factor first.
+    LogIn(ChallengeClaims),
+}
+
+/// Reads challenges, and finds their accounts.
+pub struct Challenges {
+    /// Store of accounts and sessions.
+    pub store: Arc<dyn Store>,
+    /// Verifier of the tokens.
+    pub verifier: Arc<dyn TokenVerifier>,
+    /// Versions of passwords.
+    pub tokens: Arc<OneTimeTokens>,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Challenges {
+    /// Verifies and decodes a token. Does not query the store and never blocks.
+    pub fn read(&self, token: &str, purpose: ChallengePurpose) -> Result<ChallengeClaims, TokenError> {
+        let now = self.clock.now();
+        Ok(self.verifier.verify(token, now)?.into_challenge(purpose, now)?)
+    }
+
+    /// Returns the account of a challenge.
+    ///
+    /// # Errors
+    /// Returns [`TokenError::Revoked`] if the challenge has begun a session, the password has changed, or
+    /// the account is inactive, and [`TokenError::Invalid`] if the account does not exist.
+    pub(crate) fn owner(&self, claims: &ChallengeClaims) -> Result<Owner, TokenError> {
+        let (owner, begun): (Option<Owner>, bool) = self.store.read(|tx| {
+            let begun = tx.sessions().find(claims.session_id)?.is_some();
+            Ok::<_, StoreError>((tx.credentials().owner(claims.user_id)?, begun))
+        })?;
+        let owner = owner.ok_or(TokenError::Invalid)?;
+        let same_password = self.tokens.version(owner.credentials.hash()) == claims.password;
+        if begun || !same_password || !owner.user.is_active {
+            return Err(TokenError::Revoked);
+        }
+        Ok(owner)
+    }
+
+    /// Returns the account of an enrolment.
+    ///
+    /// # Errors
+    /// Returns [`MfaReason::Revoked`] as [`owner`](Self::owner) does, and for a challenge once the
+    /// account has a second factor.
+    pub(super) fn enrolling(&self, enrollee: &Enrollee) -> Result<Owner, MfaError> {
+        let owner = match enrollee {
+            Enrollee::Session(caller) => self.store.read(|tx| tx.credentials().owner(caller.user.id))?,
+            Enrollee::LogIn(claims) => match self.owner(claims) {
+                Ok(owner) => Some(owner).filter(|owner| !owner.credentials.has_second_factor()),
+                Err(TokenError::Failed(failure)) => return Err(failure.into()),
+                Err(_) => None,
+            },
+        };
+        owner.filter(|owner| owner.user.is_active).ok_or_else(|| MfaReason::Revoked.into())
+    }
+}

@@ -1,0 +1,179 @@
+//! Confirms an authenticator app with its first code.
+
+use super::recovery_codes::new_codes;
+use super::second_factor::Match;
+use super::{Challenges, Enrollee, FactorCode, MfaError, MfaReason, SecondFactor};
+use crate::LOG;
+use crate::caller::Caller;
+use crate::failure::UseCaseError;
+use crate::limits::Admission;
+use crate::login::{Gate, LoggedIn, hash_contention};
+use crate::sessions::Entry;
+use crate::tokens::Authenticated;
+use chrono::{DateTime, SubsecRound, Utc};
+use portcullis_domain::limits::DeviceId;
+use portcullis_domain::login::{Authentication, Method, Methods, Owner};
+use portcullis_domain::mail::Occasion;
+use portcullis_domain::mfa::{FactorId, RecoveryCode, TimeStep, TotpFactor};
+use portcullis_domain::sessions::{EndReason, KeepSessions, SessionId};
+use portcullis_ports::{StoreError, StoreExt, Tx};
+use std::fmt;
+use std::sync::Arc;
+
+/// Input of a confirmation.
+#[derive(Debug)]
+pub struct TotpConfirmation {
+    /// Who enrols.
+    pub enrollee: Enrollee,
+    /// The pending factor.
+    pub id: FactorId,
+    /// A current code of it.
+    pub code: FactorCode,
+}
+
+/// A confirmed factor. Redacted in `Debug`.
+pub struct TotpConfirmed {
+    /// The factor.
+    pub factor: TotpFactor,
+    /// Recovery codes, with the account's first factor.
+    pub recovery_codes: Option<Vec<RecoveryCode>>,
+    /// Number of other sessions that ended.
+    pub sessions_ended: u64,
+    /// New session, if a login required the enrolment.
+    pub logged_in: Option<LoggedIn>,
+}
+
+impl fmt::Debug for TotpConfirmed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TotpConfirmed(…)")
+    }
+}
+
+/// What a confirmation changed.
+#[derive(Default)]
+struct Enabled {
+    recovery_codes: Option<Vec<RecoveryCode>>,
+    sessions_ended: u64,
+}
+
+/// A pending factor whose code was right.
+struct Confirming<'a> {
+    owner: &'a Owner,
+    id: FactorId,
+    step: TimeStep,
+    at: DateTime<Utc>,
+    caller: &'a Caller,
+}
+
+/// Confirms an authenticator app.
+pub struct ConfirmTotp {
+    /// Reads challenges.
+    pub challenges: Arc<Challenges>,
+    /// Checks the code.
+    pub second_factor: Arc<SecondFactor>,
+    /// Begins the session of a login that required the enrolment.
+    pub gate: Arc<Gate>,
+}
+
+impl ConfirmTotp {
+    /// Confirms a pending factor. The account's first factor ends every other session and comes with
+    /// recovery codes. A wrong code leaves the factor pending.
+    pub fn run(&self, input: &TotpConfirmation, caller: &Caller) -> Result<TotpConfirmed, MfaError> {
+        let owner = &self.challenges.enrolling(&input.enrollee)?;
+        let (id, at) = (input.id, self.second_factor.clock.now().trunc_subsecs(6));
+        let factors = self.challenges.store.read(|tx| tx.factors().totp(owner.user.id))?;
+        let pending = factors.into_iter().find(|factor| factor.id == id && factor.is_pending(at));
+        let pending = pending.ok_or(MfaReason::NotFound)?;
+        let known = self.second_factor.known_device(owner, caller);
+        let step = || match &input.code {
+            FactorCode::Totp(code) => Ok(self.second_factor.step(&pending, *code)?.map(|step| Match::Step(id, step))),
+            FactorCode::Recovery(_) | FactorCode::Unreadable => Ok(None),
+        };
+        let proof = self.second_factor.check_by(owner, known, caller, step)?.ok_or(MfaReason::WrongCode)?;
+        let Match::Step(_, step) = proof.code else { return Err(MfaReason::WrongCode.into()) };
+        let confirming = Confirming { owner, id, step, at, caller };
+        let (enabled, logged_in) = match &input.enrollee {
+            Enrollee::Session(session) => (self.in_session(&confirming, session)?, None),
+            Enrollee::LogIn(challenge) => {
+                let (enabled, logged_in) = self.in_login(&confirming, challenge.session_id, known)?;
+                (enabled, Some(logged_in))
+            }
+        };
+        self.second_factor.outbox.notify_worker();
+        let Enabled { recovery_codes, sessions_ended } = enabled;
+        tracing::info!(target: LOG, user_id = owner.user.id.get(), sessions = sessions_ended, "Second factor added");
+        let factor = TotpFactor { confirmed_at: Some(at), last_used_at: Some(at), last_step: Some(step), ..pending };
+        Ok(TotpConfirmed { factor, recovery_codes, sessions_ended, logged_in })
+    }
+
+    /// Confirms the factor from a session, whose user has then shown a second factor.
+    fn in_session(&self, confirming: &Confirming<'_>, session: &Authenticated) -> Result<Enabled, MfaError> {
+        let shown = session.authentication.map(|last| last.methods).unwrap_or_default();
+        let by = Authentication::new(shown.with(Method::OneTimeCode), confirming.at);
+        let enabled = self.challenges.store.write(|tx| {
+            tx.sessions().lock_account(confirming.owner.user.id)?;
+            if let Some(id) = session.session_id {
+                tx.sessions().reauthenticate(id, &by)?;
+            }
+            self.confirm(confirming, session.session_id, tx)
+        })?;
+        Ok(enabled.ok_or(MfaReason::NotFound)?)
+    }
+
+    /// Confirms the factor in the transaction that begins the session of a login.
+    fn in_login(
+        &self,
+        confirming: &Confirming<'_>,
+        session_id: SessionId,
+        known: Option<DeviceId>,
+    ) -> Result<(Enabled, LoggedIn), MfaError> {
+        let Confirming { owner, caller, .. } = *confirming;
+        let mut enabled = None;
+        let entry = Entry {
+            owner,
+            email: &owner.user.email,
+            methods: Methods::from(Method::Password).with(Method::OneTimeCode),
+            session_id,
+            device: known.unwrap_or_else(|| self.second_factor.devices.new_device()),
+            is_known: known.is_some(),
+            is_single: true,
+            caller,
+            admission: &Admission::default(),
+        };
+        let logged_in = self.gate.pass(&entry, &mut |tx| {
+            enabled = self.confirm(confirming, None, tx)?;
+            Ok(enabled.is_some())
+        });
+        let logged_in = logged_in.map_err(UseCaseError::map)?.ok_or(MfaReason::Revoked)?;
+        Ok((enabled.unwrap_or_default(), logged_in))
+    }
+
+    /// Confirms the factor of a locked account. Returns `None` if it is no longer pending.
+    fn confirm(
+        &self,
+        confirming: &Confirming<'_>,
+        keep: Option<SessionId>,
+        tx: &mut dyn Tx,
+    ) -> Result<Option<Enabled>, StoreError> {
+        let Confirming { id, step, at, caller, .. } = *confirming;
+        let user_id = confirming.owner.user.id;
+        let Some(Owner { user, credentials }) = tx.credentials().owner(user_id)? else { return Ok(None) };
+        if !tx.factors().confirm_totp(user_id, &id, step, at)? {
+            return Ok(None);
+        }
+        let mut enabled = Enabled::default();
+        if !credentials.has_second_factor() {
+            if !tx.credentials().replace(user_id, &credentials, &credentials.clone().marked())? {
+                return Err(hash_contention());
+            }
+            let (codes, digests) = new_codes(&*self.second_factor.entropy);
+            tx.factors().replace_recovery_codes(user_id, &digests)?;
+            let session_end = caller.session_end(EndReason::MfaEnabled, at);
+            enabled.sessions_ended = tx.sessions().end_all(user_id, &KeepSessions::from(keep), &session_end)?;
+            enabled.recovery_codes = Some(codes);
+        }
+        tx.factors().forget_devices(user_id)?;
+        self.second_factor.outbox.enqueue_notice(Occasion::FactorAdded, &user, &caller.cause(at), tx)?;
+        Ok(Some(enabled))
+    }
+}

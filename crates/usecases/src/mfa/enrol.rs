@@ -1,0 +1,82 @@
+//! Begins the enrolment of an authenticator app. It counts once a code confirms it.
+
+use super::{Challenges, Enrollee, FactorConflict, MfaError, MfaReason, StepUp};
+use crate::LOG;
+use crate::failure::DependencyError;
+use chrono::{DateTime, Utc};
+use portcullis_domain::mfa::{
+    FactorId, FactorName, MAX_TOTP_FACTORS, PENDING_FOR, SealedSecret, TotpFactor, TotpSecret, otpauth_uri,
+    sealing_context,
+};
+use portcullis_ports::{Clock, Entropy, EntropyExt, Sealer, StoreExt};
+use std::fmt;
+use std::sync::Arc;
+
+/// Input of an enrolment.
+#[derive(Debug)]
+pub struct TotpEnrolment {
+    /// Who enrols.
+    pub enrollee: Enrollee,
+    /// Name of the factor.
+    pub name: FactorName,
+}
+
+/// A pending factor and its secret, which is shown this once. Redacted in `Debug`.
+pub struct TotpEnrolled {
+    /// Id of the factor.
+    pub id: FactorId,
+    /// The secret.
+    pub secret: TotpSecret,
+    /// The secret for authenticator apps, as an `otpauth` URI.
+    pub uri: String,
+    /// Time until which it can be confirmed, in UTC.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl fmt::Debug for TotpEnrolled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TotpEnrolled(…)")
+    }
+}
+
+/// Begins the enrolment of an authenticator app.
+pub struct EnrolTotp {
+    /// Reads challenges.
+    pub challenges: Arc<Challenges>,
+    /// Requires recent authentication of a session.
+    pub step_up: Arc<StepUp>,
+    /// Encrypts the secret.
+    pub sealer: Arc<dyn Sealer>,
+    /// Random bytes for the secret.
+    pub entropy: Arc<dyn Entropy>,
+    /// Name of the service in authenticator apps.
+    pub product: String,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl EnrolTotp {
+    /// Stores a pending factor, in place of an earlier pending one.
+    pub fn run(&self, input: TotpEnrolment) -> Result<TotpEnrolled, MfaError> {
+        let owner = self.challenges.enrolling(&input.enrollee)?;
+        if let Enrollee::Session(caller) = &input.enrollee {
+            self.step_up.require(caller, &owner).map_err(MfaReason::from)?;
+        }
+        let (user, now) = (&owner.user, self.clock.now());
+        let (id, secret) = (FactorId::from_random(self.entropy.array()), TotpSecret::from_random(self.entropy.array()));
+        let sealed = self.sealer.seal(&sealing_context(&id), secret.expose()).map_err(DependencyError::from)?;
+        let factor = TotpFactor::new(id, user.id, input.name, SealedSecret::new(sealed), now);
+        self.challenges.store.write(|tx| {
+            tx.sessions().lock_account(user.id)?;
+            let confirmed = tx.factors().totp(user.id)?.iter().filter(|factor| factor.is_confirmed()).count();
+            if confirmed >= MAX_TOTP_FACTORS {
+                return Err(MfaReason::Conflict(FactorConflict::TooMany).into());
+            }
+            Ok::<_, MfaError>(tx.factors().replace_pending(&factor)?)
+        })?;
+        tracing::info!(target: LOG, user_id = user.id.get(), "Second factor enrolment begun");
+        let uri = otpauth_uri(&self.product, &user.email, &secret);
+        let expires_at = now.checked_add_signed(PENDING_FOR).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        Ok(TotpEnrolled { id, secret, uri, expires_at })
+    }
+}

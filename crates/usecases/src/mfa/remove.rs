@@ -1,0 +1,69 @@
+//! Removes an authenticator app.
+
+use super::{FactorConflict, MfaError, MfaReason, StepUp};
+use crate::LOG;
+use crate::caller::Caller;
+use crate::login::hash_contention;
+use crate::mail::Outbox;
+use crate::tokens::Authenticated;
+use portcullis_domain::login::Owner;
+use portcullis_domain::mail::Occasion;
+use portcullis_domain::mfa::FactorId;
+use portcullis_domain::sessions::{EndReason, KeepSessions};
+use portcullis_ports::{Clock, Store, StoreError, StoreExt, Tx};
+use std::sync::Arc;
+
+/// Removes the factors, recovery codes and trusted devices of a locked account, and the mark of its hash.
+/// Returns the account as it is then.
+pub(crate) fn remove_factors(owner: Owner, tx: &mut dyn Tx) -> Result<Owner, StoreError> {
+    let (id, credentials) = (owner.user.id, &owner.credentials);
+    tx.factors().remove_all(id)?;
+    let unmarked = credentials.clone().unmarked();
+    if credentials.is_marked() && !tx.credentials().replace(id, credentials, &unmarked)? {
+        return Err(hash_contention());
+    }
+    Ok(Owner { credentials: unmarked, ..owner })
+}
+
+/// Removes an authenticator app.
+pub struct RemoveTotp {
+    /// Store of the factors.
+    pub store: Arc<dyn Store>,
+    /// Requires recent authentication.
+    pub step_up: Arc<StepUp>,
+    /// Outbox for notices to the owner.
+    pub outbox: Arc<Outbox>,
+    /// `true` to keep the last factor of each account.
+    pub is_required: bool,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl RemoveTotp {
+    /// Removes a confirmed factor. With the last one, the recovery codes go and every other session ends.
+    pub fn run(&self, session: &Authenticated, id: FactorId, caller: &Caller) -> Result<(), MfaError> {
+        let (user_id, at) = (session.user.id, self.clock.now());
+        let sessions = self.store.write(|tx| {
+            tx.sessions().lock_account(user_id)?;
+            let owner = tx.credentials().owner(user_id)?.ok_or(MfaReason::Revoked)?;
+            self.step_up.require(session, &owner).map_err(MfaReason::from)?;
+            if !tx.factors().remove_totp(user_id, &id)? {
+                return Err(MfaReason::NotFound.into());
+            }
+            tx.factors().forget_devices(user_id)?;
+            self.outbox.enqueue_notice(Occasion::FactorRemoved, &owner.user, &caller.cause(at), tx)?;
+            if tx.factors().totp(user_id)?.iter().any(|factor| factor.is_confirmed()) {
+                return Ok(0);
+            }
+            if self.is_required {
+                return Err(MfaReason::Conflict(FactorConflict::Required).into());
+            }
+            let session_end = caller.session_end(EndReason::MfaDisabled, at);
+            remove_factors(owner, tx)?;
+            Ok::<_, MfaError>(tx.sessions().end_all(user_id, &KeepSessions::from(session.session_id), &session_end)?)
+        })?;
+        self.outbox.notify_worker();
+        tracing::info!(target: LOG, user_id = user_id.get(), sessions, "Second factor removed");
+        Ok(())
+    }
+}

@@ -1,0 +1,205 @@
+//! Checks and uses up the codes of second factors: all places that ask for one share the limits.
+
+use super::FactorCode;
+use super::recovery_codes::new_codes;
+use crate::LOG;
+use crate::caller::Caller;
+use crate::failure::{DependencyError, Reason, UseCaseError};
+use crate::limits::{Admission, DeviceCookies, LimitError, Limits, SecondFactorGuess};
+use crate::login::{Gate, LogInError, LoggedIn};
+use crate::mail::Outbox;
+use crate::sessions::Entry;
+use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::limits::DeviceId;
+use portcullis_domain::login::{Method, Methods, Owner};
+use portcullis_domain::mail::Occasion;
+use portcullis_domain::mfa::{
+    FactorId, RecoveryCode, RecoveryCodeDigest, TimeStep, TotpCode, TotpFactor, TotpSecret, TrustedDevice,
+    TrustedDeviceId, matching_step, sealing_context,
+};
+use portcullis_domain::registration::UserId;
+use portcullis_ports::{Clock, Entropy, EntropyExt, SealError, Sealer, Store, StoreError, StoreExt, TotpGenerator, Tx};
+use std::sync::Arc;
+
+/// Checks second factors.
+pub struct SecondFactor {
+    /// Store of the factors.
+    pub store: Arc<dyn Store>,
+    /// Encrypts the secrets of authenticator apps.
+    pub sealer: Arc<dyn Sealer>,
+    /// Computes the codes of authenticator apps.
+    pub totp: Arc<dyn TotpGenerator>,
+    /// Limit on wrong codes.
+    pub limits: Arc<Limits>,
+    /// Known devices.
+    pub devices: Arc<DeviceCookies>,
+    /// Outbox for notices to the owner.
+    pub outbox: Arc<Outbox>,
+    /// Random bytes for recovery codes and ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// Time for which a device is trusted; `None` to trust none.
+    pub trust_for: Option<TimeDelta>,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A right code that is not used up yet. Its charge is refunded when this is dropped.
+pub(crate) struct Proof {
+    pub(super) code: Match,
+    _admission: Admission,
+}
+
+/// What a code matched.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Match {
+    Step(FactorId, TimeStep),
+    RecoveryCode(RecoveryCodeDigest),
+}
+
+impl SecondFactor {
+    /// Counts and checks a code. Returns `None` if it is wrong, and keeps the charge then.
+    pub(crate) fn check<R: Reason>(
+        &self,
+        owner: &Owner,
+        code: &FactorCode,
+        device: Option<DeviceId>,
+        caller: &Caller,
+    ) -> Result<Option<Proof>, UseCaseError<R>> {
+        self.check_by(owner, device, caller, || self.find(owner.user.id, code))
+    }
+
+    /// Like [`check`](Self::check), with the check that `matches` does.
+    pub(super) fn check_by<R: Reason>(
+        &self,
+        owner: &Owner,
+        device: Option<DeviceId>,
+        caller: &Caller,
+        matches: impl FnOnce() -> Result<Option<Match>, DependencyError>,
+    ) -> Result<Option<Proof>, UseCaseError<R>> {
+        // The call itself is charged elsewhere.
+        let guess = SecondFactorGuess { is_call: false, ..SecondFactorGuess::new(owner.user.id, device, caller) };
+        let admission = self.limits.count_second_factor(&guess).inspect_err(|error| {
+            if let LimitError::Limited(limited) = error {
+                limited.log(caller.client.ip_address);
+                self.limits.charge_refusal(limited, caller.source());
+            }
+        })?;
+        if let Some(code) = matches()? {
+            return Ok(Some(Proof { code, _admission: admission }));
+        }
+        admission.commit();
+        let client = caller.client.ip_address.map(tracing::field::display);
+        tracing::warn!(target: LOG, user_id = owner.user.id.get(), client, "Second factor refused");
+        Ok(None)
+    }
+
+    /// Returns the caller's device, if the account knows it.
+    pub(super) fn known_device(&self, owner: &Owner, caller: &Caller) -> Option<DeviceId> {
+        let cookie = caller.device.as_deref()?;
+        self.devices.recognise(cookie, &owner.user.email, owner.credentials.hash())
+    }
+
+    fn find(&self, user_id: UserId, code: &FactorCode) -> Result<Option<Match>, DependencyError> {
+        match code {
+            FactorCode::Unreadable => Ok(None),
+            FactorCode::Recovery(code) => {
+                let digest = code.digest();
+                let unused = self.store.read(|tx| tx.factors().has_recovery_code(user_id, &digest))?;
+                Ok(unused.then_some(Match::RecoveryCode(digest)))
+            }
+            FactorCode::Totp(code) => {
+                let factors = self.store.read(|tx| tx.factors().totp(user_id))?;
+                let confirmed = factors.iter().filter(|factor| factor.is_confirmed());
+                let mut unreadable = None;
+                for factor in confirmed {
+                    match self.step(factor, *code) {
+                        Ok(Some(step)) => return Ok(Some(Match::Step(factor.id, step))),
+                        Ok(None) => {}
+                        Err(error) => unreadable = Some(error),
+                    }
+                }
+                // The code may have been that of the factor that cannot be read.
+                unreadable.map_or(Ok(None), |error| Err(error.into()))
+            }
+        }
+    }
+
+    /// Returns the time step of a factor that a code belongs to.
+    pub(super) fn step(&self, factor: &TotpFactor, code: TotpCode) -> Result<Option<TimeStep>, SealError> {
+        let opened = self.sealer.open(&sealing_context(&factor.id), factor.secret.as_bytes());
+        let secret = opened.and_then(|opened| TotpSecret::from_bytes(&opened.plain).ok_or(SealError::Damaged));
+        let secret = secret.inspect_err(|error| {
+            let (user_id, factor) = (factor.user_id.get(), tracing::field::display(factor.id));
+            tracing::error!(target: LOG, user_id, factor, %error, "Stored secret of a second factor is unreadable");
+        })?;
+        Ok(matching_step(code, self.clock.now(), factor.last_step, |step| self.totp.code(&secret, step)))
+    }
+
+    /// Uses up a code, in the transaction that it authorizes. Returns `None` if it was used up before,
+    /// and else the new recovery codes, if it was the last one.
+    pub(crate) fn use_up(
+        &self,
+        proof: &Proof,
+        owner: &Owner,
+        caller: &Caller,
+        tx: &mut dyn Tx,
+    ) -> Result<Option<Option<Vec<RecoveryCode>>>, StoreError> {
+        let (user, at) = (&owner.user, self.clock.now());
+        match proof.code {
+            Match::Step(id, step) => Ok(tx.factors().use_step(&id, step, at)?.then_some(None)),
+            Match::RecoveryCode(digest) => {
+                if !tx.factors().use_recovery_code(user.id, &digest, at)? {
+                    return Ok(None);
+                }
+                self.outbox.enqueue_notice(Occasion::RecoveryCodeUsed, user, &caller.cause(at), tx)?;
+                if tx.factors().recovery_codes_left(user.id)? > 0 {
+                    return Ok(Some(None));
+                }
+                let (codes, digests) = new_codes(&*self.entropy);
+                tx.factors().replace_recovery_codes(user.id, &digests)?;
+                Ok(Some(Some(codes)))
+            }
+        }
+    }
+
+    /// Passes the gate with a second factor, if one was shown, and uses it up. Trusts the device then if
+    /// `remember` is set.
+    pub(crate) fn enter(
+        &self,
+        gate: &Gate,
+        entry: &Entry<'_>,
+        proof: Option<&Proof>,
+        remember: bool,
+    ) -> Result<Option<LoggedIn>, LogInError> {
+        let mut renewed = None;
+        let logged_in = gate.pass(entry, &mut |tx| {
+            let Some(proof) = proof else { return Ok(true) };
+            let Some(codes) = self.use_up(proof, entry.owner, entry.caller, tx)? else { return Ok(false) };
+            renewed = codes;
+            if remember {
+                self.trust(entry, self.clock.now(), tx)?;
+            }
+            Ok(true)
+        })?;
+        Ok(logged_in.map(|logged_in| LoggedIn { recovery_codes: renewed, ..logged_in }))
+    }
+
+    fn trust(&self, entry: &Entry<'_>, now: DateTime<Utc>, tx: &mut dyn Tx) -> Result<(), StoreError> {
+        let Some(trust_for) = self.trust_for else { return Ok(()) };
+        let user_id = entry.owner.user.id;
+        tx.factors().trust(&TrustedDevice {
+            id: TrustedDeviceId::from_random(self.entropy.array()),
+            user_id,
+            device: self.devices.hash(user_id, entry.device),
+            client: entry.caller.client.clone(),
+            created_at: now,
+            expires_at: now.checked_add_signed(trust_for).unwrap_or(DateTime::<Utc>::MAX_UTC),
+        })
+    }
+}
+
+/// Returns the methods of a login with a password and, if it was shown, a second factor.
+pub(crate) fn password_and(proof: Option<&Proof>) -> Methods {
+    let password = Methods::from(Method::Password);
+    if proof.is_some() { password.with(Method::OneTimeCode) } else { password }
+}

@@ -1,0 +1,116 @@
+//! Completes a login with the second factor.
+
+use super::second_factor::password_and;
+use super::{Challenges, FactorCode, SecondFactor};
+use crate::caller::Caller;
+use crate::counted::Counted;
+use crate::failure::{Reason, UseCaseError};
+use crate::limits::{Admission, Attempt, LimitError};
+use crate::login::{Gate, LogInReason, LoggedIn, MAX_ATTEMPTS, hash_contention};
+use crate::sessions::Entry;
+use crate::tokens::TokenError;
+use portcullis_domain::ErrorCode;
+use portcullis_domain::tokens::ChallengePurpose;
+use std::sync::Arc;
+
+/// Input of a second factor.
+pub struct SecondFactorVerification {
+    /// The challenge of the login.
+    pub mfa_token: String,
+    /// Code of the second factor.
+    pub code: FactorCode,
+    /// `true` to need no second factor from this device for a while.
+    pub remember_device: bool,
+}
+
+/// Reason why the second factor was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifySecondFactorReason {
+    /// The code is wrong or was used before.
+    #[error("Invalid code")]
+    WrongCode,
+    /// The challenge was refused.
+    #[error("{0}")]
+    Token(TokenError),
+    /// The login was refused.
+    #[error(transparent)]
+    LogIn(#[from] LogInReason),
+}
+
+/// Error of a second factor.
+pub type VerifySecondFactorError = UseCaseError<VerifySecondFactorReason>;
+
+impl Reason for VerifySecondFactorReason {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::WrongCode => ErrorCode::InvalidCredentials,
+            Self::Token(error) => error.code(),
+            Self::LogIn(reason) => reason.code(),
+        }
+    }
+}
+
+/// Completes a login with the second factor.
+pub struct VerifySecondFactor {
+    /// Reads the challenge.
+    pub challenges: Arc<Challenges>,
+    /// Checks the code.
+    pub second_factor: Arc<SecondFactor>,
+    /// Begins the session.
+    pub gate: Arc<Gate>,
+}
+
+impl Counted for VerifySecondFactor {
+    type Input = SecondFactorVerification;
+    type Output = LoggedIn;
+    type Reason = VerifySecondFactorReason;
+
+    /// The code is counted with the account, once the challenge was checked.
+    fn attempts(&self, _: &SecondFactorVerification, caller: &Caller) -> Vec<Attempt> {
+        vec![Attempt::Call(caller.source())]
+    }
+
+    fn count(&self, attempt: &Attempt) -> Result<Admission, LimitError> {
+        self.second_factor.limits.count(attempt)
+    }
+
+    /// Uses up the code and begins the session of the challenge in one transaction.
+    fn act(
+        &self,
+        input: &SecondFactorVerification,
+        caller: &Caller,
+        admission: &Admission,
+    ) -> Result<LoggedIn, VerifySecondFactorError> {
+        let SecondFactorVerification { mfa_token, code, remember_device } = input;
+        let challenge = self.challenges.read(mfa_token, ChallengePurpose::SecondFactor).map_err(of_token)?;
+        for _ in 0..MAX_ATTEMPTS {
+            let owner = &self.challenges.owner(&challenge).map_err(of_token)?;
+            let known = self.second_factor.known_device(owner, caller);
+            let proof = self.second_factor.check(owner, code, known, caller)?;
+            let proof = proof.ok_or(VerifySecondFactorReason::WrongCode)?;
+            let entry = Entry {
+                owner,
+                email: &owner.user.email,
+                methods: password_and(Some(&proof)),
+                session_id: challenge.session_id,
+                device: known.unwrap_or_else(|| self.second_factor.devices.new_device()),
+                is_known: known.is_some(),
+                is_single: true,
+                caller,
+                admission,
+            };
+            let logged_in = self.second_factor.enter(&self.gate, &entry, Some(&proof), *remember_device);
+            if let Some(logged_in) = logged_in.map_err(UseCaseError::map)? {
+                return Ok(logged_in);
+            }
+        }
+        Err(hash_contention().into())
+    }
+}
+
+fn of_token(error: TokenError) -> VerifySecondFactorError {
+    match error {
+        TokenError::Failed(failure) => failure.into(),
+        refused => VerifySecondFactorReason::Token(refused).into(),
+    }
+}
