@@ -1,8 +1,8 @@
 //! F20 and F21: the wall clock jumps or differs between replicas. Only expiry uses it, with nanosecond
 //! precision.
 
+use crate::harness::shim::Shim;
 use crate::prelude::*;
-use crate::shim::Shim;
 
 on_both_databases!(
     the_wall_clock_of_a_service_can_be_shifted,

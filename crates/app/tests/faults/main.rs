@@ -39,7 +39,6 @@ mod power;
 mod prelude;
 mod redis;
 mod resource_limits;
-mod shim;
 mod signals;
 mod slow_clients;
 mod upgrade;

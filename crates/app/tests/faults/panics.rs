@@ -1,8 +1,8 @@
 //! F29: a panic costs its own request a 500 and affects no other. The panics are real: the system refuses a
 //! thread, which the library does not tolerate, and a blocking job cannot read the clock.
 
+use crate::harness::shim::Shim;
 use crate::prelude::*;
-use crate::shim::Shim;
 use rustix::process::Signal;
 use std::os::unix::process::ExitStatusExt;
 

@@ -1,7 +1,7 @@
 //! F35: few file descriptors, and refused memory and threads.
 
+use crate::harness::shim::Shim;
 use crate::prelude::*;
-use crate::shim::Shim;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 on_both_databases!(

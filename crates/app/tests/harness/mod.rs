@@ -15,6 +15,7 @@ pub(crate) mod metrics;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod services;
+pub(crate) mod shim;
 pub(crate) mod sockets;
 pub(crate) mod steps;
 pub(crate) mod timing;

@@ -1,15 +1,15 @@
-//! Controls the wall clock, thread creation and panics of a running service: `shim.c`, built by the C
+//! Controls the clocks, thread creation and panics of a running service: `shim.c`, built by the C
 //! compiler that links the service, and its file of control values.
 
-use crate::harness::services::ServiceBuilder;
-use crate::harness::timing::fresh_folder;
+use super::services::ServiceBuilder;
+use super::timing::fresh_folder;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/faults/shim.c");
+const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/harness/shim.c");
 const NANOS: i64 = 1_000_000_000;
 
 fn library() -> &'static PathBuf {
@@ -25,21 +25,21 @@ fn library() -> &'static PathBuf {
 }
 
 /// Control values of a service that runs under the shim.
-pub(super) struct Shim {
+pub(crate) struct Shim {
     path: PathBuf,
     control: File,
 }
 
 impl Shim {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let path = fresh_folder().join("control");
         let control = File::create_new(&path).unwrap();
-        control.set_len(48).unwrap();
+        control.set_len(56).unwrap();
         Self { path, control }
     }
 
     /// Runs a service under the shim.
-    pub(super) fn under(&self, setup: ServiceBuilder) -> ServiceBuilder {
+    pub(crate) fn under(&self, setup: ServiceBuilder) -> ServiceBuilder {
         let setup = setup.set("LD_PRELOAD", library().to_str().unwrap());
         setup.set("SHIM_CONTROL", self.path.to_str().unwrap())
     }
@@ -55,44 +55,50 @@ impl Shim {
     }
 
     /// Sets the wall clock `seconds` ahead of the true time and lets it run.
-    pub(super) fn shift(&self, seconds: i64) {
+    pub(crate) fn shift(&self, seconds: i64) {
         self.put(0, seconds * NANOS);
         self.put(1, 0);
     }
 
     /// Stops the wall clock at a time since 1970.
-    pub(super) fn stop_at(&self, second: i64, nanos: i64) {
+    pub(crate) fn stop_at(&self, second: i64, nanos: i64) {
         self.put(1, second * NANOS + nanos);
     }
 
+    /// Lets this much time pass: both the running wall clock and the clock of waits and limits go on.
+    pub(crate) fn pass(&self, seconds: i64) {
+        self.put(0, self.get(0) + seconds * NANOS);
+        self.put(6, self.get(6) + seconds * NANOS);
+    }
+
     /// Makes the nth next wall-clock read by a blocking job fail.
-    pub(super) fn fail_look(&self, number: i64) {
+    pub(crate) fn fail_look(&self, number: i64) {
         self.put(2, number);
     }
 
     /// Returns whether that read has failed.
-    pub(super) fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         self.get(2) == 0
     }
 
     /// Makes the next `count` thread creations fail.
-    pub(super) fn fail_threads(&self, count: i64) {
+    pub(crate) fn fail_threads(&self, count: i64) {
         self.put(3, count);
     }
 
     /// Makes one thread creation fail, after `count` successful ones.
-    pub(super) fn fail_thread_after(&self, count: i64) {
+    pub(crate) fn fail_thread_after(&self, count: i64) {
         self.put(5, count);
         self.fail_threads(1);
     }
 
     /// Returns how many more thread creations will fail.
-    pub(super) fn threads_to_fail(&self) -> i64 {
+    pub(crate) fn threads_to_fail(&self) -> i64 {
         self.get(3)
     }
 
     /// Prevents unwinding, so that the next panic ends the process.
-    pub(super) fn fail_unwinding(&self) {
+    pub(crate) fn fail_unwinding(&self) {
         self.put(4, 1);
     }
 }

@@ -1,6 +1,7 @@
 /* LD_PRELOAD library between the service and the C library, controlled by a file of numbers that a test
- * writes. It shifts or stops the wall clock, and makes wall-clock reads, thread creation or the unwinding
- * of a panic fail. Other clocks and everything not requested are unaffected. */
+ * writes. It shifts or stops the wall clock, sets the monotonic clock forward, and makes wall-clock reads,
+ * thread creation or the unwinding of a panic fail. Other clocks and everything not requested are
+ * unaffected. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -24,6 +25,7 @@ struct control {
     int64_t threads; /* number of further thread creations that fail */
     int64_t unwinds; /* not 0: unwinding fails */
     int64_t spared;  /* number of thread creations that succeed first */
+    int64_t passed;  /* time that has passed on the monotonic clock besides the true one, in nanoseconds */
 };
 
 static struct control none;
@@ -61,7 +63,15 @@ static struct timespec wall_clock(void) {
 }
 
 int clock_gettime(clockid_t clock, struct timespec *out) {
-    if (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_COARSE) return (int)syscall(SYS_clock_gettime, clock, out);
+    if (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_COARSE) {
+        int result = (int)syscall(SYS_clock_gettime, clock, out);
+        if (clock == CLOCK_MONOTONIC && result == 0 && control->passed) {
+            int64_t nanos = out->tv_nsec + control->passed % 1000000000;
+            out->tv_sec += control->passed / 1000000000 + nanos / 1000000000;
+            out->tv_nsec = nanos % 1000000000;
+        }
+        return result;
+    }
     if (control->looks > 0 && is_blocking_job() && is_due(&control->looks)) {
         errno = EINVAL;
         return -1;
