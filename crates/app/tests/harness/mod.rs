@@ -12,6 +12,7 @@ pub(crate) mod log;
 pub(crate) mod mail_server;
 pub(crate) mod mails;
 pub(crate) mod metrics;
+pub(crate) mod mfa;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod services;
@@ -19,6 +20,7 @@ pub(crate) mod shim;
 pub(crate) mod sockets;
 pub(crate) mod steps;
 pub(crate) mod timing;
+pub(crate) mod totp;
 
 use databases::Backend;
 use services::Service;

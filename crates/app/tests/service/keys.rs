@@ -240,7 +240,7 @@ fn expect_verified(run: impl Fn(&str, &str, &str) -> (bool, String)) {
 }
 
 /// Installs packages once, in a folder that outlives the test.
-fn installed(name: &str, packages: &str, how: &str, install: impl Fn(&Path) -> Vec<Command>) -> PathBuf {
+pub(crate) fn installed(name: &str, packages: &str, how: &str, install: impl Fn(&Path) -> Vec<Command>) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let mark = folder.join("installed");
     if !fs::read_to_string(&mark).is_ok_and(|mark| mark == packages) {
@@ -254,7 +254,7 @@ fn installed(name: &str, packages: &str, how: &str, install: impl Fn(&Path) -> V
     folder
 }
 
-fn outcome(command: &mut Command) -> (bool, String) {
+pub(crate) fn outcome(command: &mut Command) -> (bool, String) {
     let output = command.output().unwrap();
     (output.status.success(), String::from_utf8(output.stdout).unwrap().trim().to_owned())
 }

@@ -19,6 +19,7 @@ mod harness;
 mod keys;
 mod limits;
 mod mail;
+mod mfa;
 mod prelude;
 mod process;
 mod readme;

@@ -13,10 +13,10 @@ mod user_enumeration;
 mod verification;
 
 /// New password of an account.
-const NEW: &str = "wrong donkey charger paperclip";
+pub(crate) const NEW: &str = "wrong donkey charger paperclip";
 
 impl Service {
-    fn change_password(&self, access: &str, current: &str, new: &str) -> Reply {
+    pub(crate) fn change_password(&self, access: &str, current: &str, new: &str) -> Reply {
         let body = json!({"current_password": current, "new_password": new});
         self.tell("POST", "/auth/password/change", access, &body)
     }
@@ -25,16 +25,16 @@ impl Service {
         self.post("/auth/password/forgot", &json!({"email": email}))
     }
 
-    fn reset(&self, token: &str, new: &str) -> Reply {
+    pub(crate) fn reset(&self, token: &str, new: &str) -> Reply {
         self.post("/auth/password/reset", &json!({"token": token, "new_password": new}))
     }
 
-    fn verify(&self, token: &str) -> Reply {
+    pub(crate) fn verify(&self, token: &str) -> Reply {
         self.post("/auth/email/verify", &json!({"token": token}))
     }
 
     /// Verifies the email address as the owner, who enters the password.
-    fn confirm(&self, token: &str, password: &str) -> Reply {
+    pub(crate) fn confirm(&self, token: &str, password: &str) -> Reply {
         self.post("/auth/email/verify", &json!({"token": token, "password": password}))
     }
 
@@ -47,7 +47,7 @@ impl Service {
         self.tell("POST", "/auth/email/change", access, &body)
     }
 
-    fn leave(&self, access: &str, password: &str) -> Reply {
+    pub(crate) fn leave(&self, access: &str, password: &str) -> Reply {
         self.tell("DELETE", "/auth/me", access, &json!({"password": password}))
     }
 
@@ -58,7 +58,7 @@ impl Service {
 
     /// Returns the verification token of an account that was just registered, even if later emails arrived.
     #[track_caller]
-    fn verification_token(&self, account: &Account) -> String {
+    pub(crate) fn verification_token(&self, account: &Account) -> String {
         eventually("a mail to verify the address", || {
             let mails = self.mails_to(&account.email);
             mails.iter().find(|mail| mail.text.contains("/account/verify")).map(|mail| mail.token())
@@ -67,7 +67,7 @@ impl Service {
 
     /// Creates an account with a verified email address and no session.
     #[track_caller]
-    fn verified_account(&self) -> Account {
+    pub(crate) fn verified_account(&self) -> Account {
         let account = self.account();
         self.confirm(&self.verification_token(&account), &account.password).expect(200);
         account
@@ -89,6 +89,16 @@ impl Service {
         let mails = self.wait_for_mails(&account.email, mails);
         let mail = mails.iter().rfind(|mail| mail.target().starts_with("/account/reset"));
         mail.expect("a mail to set a password").token()
+    }
+
+    /// Requests a password reset and returns the token of the account's first such email.
+    #[track_caller]
+    pub(crate) fn reset_link(&self, account: &Account) -> String {
+        self.forgot(&account.email).expect(202);
+        eventually("a mail to set a password", || {
+            let mails = self.mails_to(&account.email);
+            mails.iter().find(|mail| mail.text.contains("/account/reset?")).map(|mail| mail.token())
+        })
     }
 
     /// Requests a change of the email address; returns the new one and the token that was sent there.

@@ -11,17 +11,17 @@ use crate::prelude::*;
 use std::ops::Deref;
 
 /// Policy of an account's budget, and of a device's.
-const ACCOUNT: &str = "q=10;w=900";
+pub(crate) const ACCOUNT: &str = "q=10;w=900";
 const ORIGIN: &str = "https://app.example.org";
 
 /// Enables the limits, which other tests disable.
-fn limited(setup: ServiceBuilder) -> ServiceBuilder {
+pub(crate) fn limited(setup: ServiceBuilder) -> ServiceBuilder {
     setup.unset("RATE_LIMIT_ENABLED")
 }
 
 /// Service with the default limits behind a trusted proxy. Tests share it, because each caller has its own IP
 /// address.
-struct Limited(&'static Service);
+pub(crate) struct Limited(&'static Service);
 
 impl Fixture for Limited {
     fn on(backend: Backend) -> Self {
@@ -40,13 +40,13 @@ impl Deref for Limited {
 
 impl Limited {
     /// Returns a caller with an IP address of its own.
-    fn caller(&self) -> Caller<'_> {
+    pub(crate) fn caller(&self) -> Caller<'_> {
         let number = unique();
         Caller { service: self.0, address: format!("198.18.{}.{}", number / 256, number % 256), cookie: None }
     }
 
     /// Creates an account from an IP address of its own.
-    fn customer(&self) -> Account {
+    pub(crate) fn customer(&self) -> Account {
         let (caller, account) = (
             self.caller(),
             Account { id: 0, email: fresh_email(), password: "correct horse battery staple".to_owned() },
@@ -58,33 +58,33 @@ impl Limited {
 }
 
 /// Caller with an IP address behind a proxy, and optionally a device cookie.
-struct Caller<'a> {
-    service: &'a Service,
-    address: String,
-    cookie: Option<String>,
+pub(crate) struct Caller<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) address: String,
+    pub(crate) cookie: Option<String>,
 }
 
 impl<'a> Caller<'a> {
-    fn call(&self, method: &str, path: &str) -> Call {
+    pub(crate) fn call(&self, method: &str, path: &str) -> Call {
         let call = self.service.call(method, path).header("X-Forwarded-For", &self.address);
         self.cookie.iter().fold(call, |call, cookie| call.header("Cookie", cookie))
     }
 
-    fn send(&self, method: &str, path: &str, access: Option<&str>, body: &Value) -> Reply {
+    pub(crate) fn send(&self, method: &str, path: &str, access: Option<&str>, body: &Value) -> Reply {
         let call = self.call(method, path).json(body);
         access.into_iter().fold(call, Call::bearer).send()
     }
 
     /// Returns the same caller at another IP address.
-    fn at(&self, address: &str) -> Self {
+    pub(crate) fn at(&self, address: &str) -> Self {
         Caller { address: address.to_owned(), cookie: self.cookie.clone(), ..*self }
     }
 
-    fn with(&self, cookie: &str) -> Caller<'a> {
+    pub(crate) fn with(&self, cookie: &str) -> Caller<'a> {
         Caller { address: self.address.clone(), cookie: Some(cookie.to_owned()), ..*self }
     }
 
-    fn login(&self, email: &str, password: &str) -> Reply {
+    pub(crate) fn login(&self, email: &str, password: &str) -> Reply {
         self.send("POST", "/auth/login", None, &json!({"email": email, "password": password}))
     }
 
@@ -110,7 +110,7 @@ impl<'a> Caller<'a> {
 
 /// Checks for the contract's 429 and returns the seconds to wait.
 #[track_caller]
-fn expect_limited(reply: &Reply, budget: &str, policy: &str) -> u64 {
+pub(crate) fn expect_limited(reply: &Reply, budget: &str, policy: &str) -> u64 {
     reply.expect_error(429, "RATE_LIMITED");
     let seconds: u64 = reply.header("Retry-After").expect("Retry-After").parse().unwrap();
     assert_eq!(reply.header("RateLimit-Policy"), Some(format!("\"{budget}\";{policy}").as_str()));

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
 /// Builds a command on that database, still to be run.
-pub(super) fn command(database: &Database, words: &str) -> ServiceBuilder {
+pub(crate) fn command(database: &Database, words: &str) -> ServiceBuilder {
     words.split(' ').fold(ServiceBuilder::over(database), ServiceBuilder::argument)
 }
 
@@ -24,7 +24,7 @@ pub(super) fn fed(setup: ServiceBuilder, input: &str) -> ExitedService {
 
 /// Runs a command that succeeds and returns its output.
 #[track_caller]
-pub(super) fn done(database: &Database, words: &str) -> String {
+pub(crate) fn done(database: &Database, words: &str) -> String {
     let ended = command(database, words).run();
     assert!(ended.status.success() && ended.errors.is_empty(), "{words}: {ended:?}");
     ended.output
@@ -32,7 +32,7 @@ pub(super) fn done(database: &Database, words: &str) -> String {
 
 /// Runs a command that fails with this code and returns its one line.
 #[track_caller]
-pub(super) fn refused(database: &Database, words: &str, code: i32) -> String {
+pub(crate) fn refused(database: &Database, words: &str, code: i32) -> String {
     let ended = command(database, words).run();
     assert_eq!(ended.status.code(), Some(code), "{words}: {ended:?}");
     ended.refusal().to_owned()

@@ -2,7 +2,7 @@
 //! faults.
 
 mod accounts;
-mod cli_harness;
+pub(crate) mod cli_harness;
 mod configuration;
 mod deletions;
 mod doctor;
