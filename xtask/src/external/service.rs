@@ -2,6 +2,7 @@
 
 use super::tools::scratch;
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -49,11 +50,23 @@ impl Service {
 
     /// Sends a request with a JSON body and returns the status and body of the response.
     pub(super) fn call(&self, method: &str, path: &str, body: &str) -> Result<(u16, String)> {
+        self.send(method, path, "", body)
+    }
+
+    /// Posts JSON with an access token. The response must be a success; returns its JSON body.
+    pub(super) fn tell(&self, path: &str, access: &str, body: &Value) -> Result<Value> {
+        let bearer = format!("Authorization: Bearer {access}\r\n");
+        let (status, answer) = self.send("POST", path, &bearer, &body.to_string())?;
+        ensure!((200..300).contains(&status), "{path}: {status} {answer}");
+        Ok(serde_json::from_str(&answer)?)
+    }
+
+    fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> Result<(u16, String)> {
         let mut stream = TcpStream::connect_timeout(&self.address, Duration::from_secs(5))?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         let length = body.len();
         write!(stream, "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address)?;
-        write!(stream, "Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")?;
+        write!(stream, "{headers}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         let (head, body) = answer.split_once("\r\n\r\n").context("not an HTTP response")?;

@@ -7,7 +7,7 @@ use std::process::Command;
 use xtask::repository::{find, run, tools};
 use xtask::{install::apt, repository};
 
-const PYTHON: [&str; 2] = ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0"];
+const PYTHON: [&str; 3] = ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0", "pyotp==2.12.1"];
 const NODE: [&str; 3] = ["@redocly/cli@2.77.0", "playwright-core@1.65.1", "axe-core@4.14.1"];
 
 /// Returns the folder of the Python programs. Installs them if needed.
@@ -48,6 +48,17 @@ pub(super) fn chromium() -> Result<PathBuf> {
     match search() {
         Some(chromium) => Ok(chromium),
         None => bail!("Chromium is needed: install your system's package `chromium`"),
+    }
+}
+
+/// Finds a program. Installs its package of the distribution if it is missing.
+pub(super) fn program(name: &str, package: &str) -> Result<()> {
+    if find(name).is_none() && apt::available() {
+        apt::install(package)?;
+    }
+    match find(name) {
+        Some(_) => Ok(()),
+        None => bail!("{name} is needed: install your system's package `{package}`"),
     }
 }
 
