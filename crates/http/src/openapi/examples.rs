@@ -6,6 +6,7 @@ use crate::errors::{ApiError, FieldError, Problem};
 use crate::lanes::LaneError;
 use portcullis_domain::ErrorCode;
 use portcullis_usecases::login::LogInReason;
+use portcullis_usecases::mfa::{FactorConflict, MfaReason, VerifySecondFactorReason};
 use portcullis_usecases::registration::RegisterReason;
 use portcullis_usecases::sessions::NoSuchSession;
 use portcullis_usecases::tokens::TokenError;
@@ -24,19 +25,30 @@ pub(super) fn error(operation: &str, code: ErrorCode) -> Value {
 
 fn sent(operation: &str, code: ErrorCode) -> ApiError {
     match code {
-        ErrorCode::InvalidCredentials => LogInReason::InvalidCredentials.into(),
+        ErrorCode::InvalidCredentials => match operation {
+            "confirm_totp" => MfaReason::WrongCode.into(),
+            "verify_mfa" => VerifySecondFactorReason::WrongCode.into(),
+            _ => LogInReason::InvalidCredentials.into(),
+        },
         ErrorCode::EmailUnverified => LogInReason::EmailUnverified.into(),
-        ErrorCode::MfaRequired => ApiError::new(code, "A second factor is required")
+        ErrorCode::MfaRequired => ApiError::new(code, "Second factor required")
             .with_details(json!({ "mfa_token": TOKEN, "expires_in": 300, "methods": ["totp", "recovery_code"] })),
         ErrorCode::MfaEnrolmentRequired => ApiError::new(code, "A second factor must be set up")
             .with_details(json!({ "mfa_token": TOKEN, "expires_in": 600 })),
-        ErrorCode::StepUpRequired => ApiError::new(code, "Recent authentication is required")
+        ErrorCode::StepUpRequired => ApiError::new(code, "Recent authentication required")
             .with_details(json!({ "max_age": 600, "methods": ["password", "totp"] })),
         ErrorCode::TokenInvalid => TokenError::Invalid.into(),
         ErrorCode::TokenExpired => TokenError::Expired.into(),
         ErrorCode::TokenRevoked => TokenError::Revoked.into(),
-        ErrorCode::NotFound => NoSuchSession.into(),
-        ErrorCode::Conflict => RegisterReason::EmailTaken.into(),
+        ErrorCode::NotFound => match operation {
+            "revoke_session" | "session_events" => NoSuchSession.into(),
+            _ => MfaReason::NotFound.into(),
+        },
+        ErrorCode::Conflict => match operation {
+            "enrol_totp" => MfaReason::Conflict(FactorConflict::TooMany).into(),
+            "remove_totp" => MfaReason::Conflict(FactorConflict::Required).into(),
+            _ => RegisterReason::EmailTaken.into(),
+        },
         ErrorCode::PayloadTooLarge => body::too_large(),
         ErrorCode::UnsupportedMediaType => body::unsupported(operation == "login"),
         ErrorCode::Validation => ApiError::validation(vec![field_error(operation)]),
@@ -55,7 +67,11 @@ fn field_error(operation: &str) -> FieldError {
         "refresh" | "logout" => ("refresh_token", "missing", "Field required"),
         "verify_email" | "reset_password" => ("token", "missing", "Field required"),
         "change_password" => ("current_password", "missing", "Field required"),
-        "change_email" | "delete_account" => ("password", "missing", "Field required"),
+        "change_email" | "delete_account" | "reauthenticate" => ("password", "missing", "Field required"),
+        "verify_mfa" => ("mfa_token", "missing", "Field required"),
+        "confirm_totp" => ("code", "missing", "Field required"),
+        "rename_totp" => ("name", "missing", "Field required"),
+        "enrol_totp" => ("name", "string_type", "Input should be a valid string"),
         _ => ("email", "missing", "Field required"),
     };
     FieldError { field, code, message: message.to_owned() }

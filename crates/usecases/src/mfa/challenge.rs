@@ -59,19 +59,19 @@ impl Challenges {
     /// Returns the account of a challenge.
     ///
     /// # Errors
-    /// Returns [`TokenError::Revoked`] if the challenge has begun a session, the password has changed, or
-    /// the account is inactive, and [`TokenError::Invalid`] if the account does not exist.
+    /// Returns [`TokenError::Revoked`] if the challenge has begun a session or the account is inactive, and
+    /// [`TokenError::Invalid`] if the password has changed or the account does not exist.
     pub(crate) fn owner(&self, claims: &ChallengeClaims) -> Result<Owner, TokenError> {
         let (owner, begun): (Option<Owner>, bool) = self.store.read(|tx| {
             let begun = tx.sessions().find(claims.session_id)?.is_some();
             Ok::<_, StoreError>((tx.credentials().owner(claims.user_id)?, begun))
         })?;
         let owner = owner.ok_or(TokenError::Invalid)?;
-        let same_password = self.tokens.version(owner.credentials.hash()) == claims.password;
-        if begun || !same_password || !owner.user.is_active {
+        if begun || !owner.user.is_active {
             return Err(TokenError::Revoked);
         }
-        Ok(owner)
+        let same_password = self.tokens.version(owner.credentials.hash()) == claims.password;
+        if same_password { Ok(owner) } else { Err(TokenError::Invalid) }
     }
 
     /// Returns the account of an enrolment.
