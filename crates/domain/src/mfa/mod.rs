@@ -11,4 +11,4 @@ pub use factor::{FactorName, MAX_TOTP_FACTORS, PENDING_FOR, SealedSecret, TotpFa
 pub use ids::{FactorId, TrustedDeviceId};
 pub use recovery_code::{RECOVERY_CODES, RecoveryCode, RecoveryCodeDigest};
 pub use totp::{TimeStep, TotpCode, TotpSecret, matching_step, otpauth_uri};
-pub use trusted_device::TrustedDevice;
+pub use trusted_device::{MAX_TRUSTED_DEVICES, TrustedDevice};

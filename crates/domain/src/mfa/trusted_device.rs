@@ -5,6 +5,9 @@ use crate::registration::UserId;
 use crate::sessions::{ClientInfo, DeviceHash};
 use chrono::{DateTime, Utc};
 
+/// Maximum number of trusted devices of an account. A further one replaces the oldest.
+pub const MAX_TRUSTED_DEVICES: usize = 100;
+
 /// Trusted device of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedDevice {

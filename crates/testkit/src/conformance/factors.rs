@@ -91,8 +91,10 @@ pub fn a_recovery_code_is_used_once_by_its_owner(store: &dyn Store) -> Outcome {
     let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
     set_codes(store, &ada, &[1, 2, 3])?;
     set_codes(store, &bob, &[4])?;
+    let has = |user: &User, number| store.read(|tx| tx.factors().has_recovery_code(user.id, &code(number)));
+    assert!(has(&ada, 1)? && !has(&bob, 1)? && !has(&ada, 9)?);
     assert!(!use_code(store, &bob, 1)? && !use_code(store, &ada, 9)?);
-    assert!(use_code(store, &ada, 1)? && !use_code(store, &ada, 1)?);
+    assert!(use_code(store, &ada, 1)? && !use_code(store, &ada, 1)? && !has(&ada, 1)?);
     assert_eq!((codes_left(store, &ada)?, codes_left(store, &bob)?), (2, 1));
     set_codes(store, &ada, &[5, 6])?;
     assert!(!use_code(store, &ada, 2)? && use_code(store, &bob, 4)?, "new codes replace the account's old ones");

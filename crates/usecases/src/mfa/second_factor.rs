@@ -14,8 +14,8 @@ use portcullis_domain::limits::DeviceId;
 use portcullis_domain::login::{Method, Methods, Owner};
 use portcullis_domain::mail::Occasion;
 use portcullis_domain::mfa::{
-    FactorId, RecoveryCode, RecoveryCodeDigest, TimeStep, TotpCode, TotpFactor, TotpSecret, TrustedDevice,
-    TrustedDeviceId, matching_step, sealing_context,
+    FactorId, MAX_TRUSTED_DEVICES, RecoveryCode, RecoveryCodeDigest, TimeStep, TotpCode, TotpFactor, TotpSecret,
+    TrustedDevice, TrustedDeviceId, matching_step, sealing_context,
 };
 use portcullis_domain::registration::UserId;
 use portcullis_ports::{Clock, Entropy, EntropyExt, SealError, Sealer, Store, StoreError, StoreExt, TotpGenerator, Tx};
@@ -187,6 +187,9 @@ impl SecondFactor {
     fn trust(&self, entry: &Entry<'_>, now: DateTime<Utc>, tx: &mut dyn Tx) -> Result<(), StoreError> {
         let Some(trust_for) = self.trust_for else { return Ok(()) };
         let user_id = entry.owner.user.id;
+        for excess in tx.factors().trusted_devices(user_id, now)?.iter().skip(MAX_TRUSTED_DEVICES - 1) {
+            tx.factors().forget_device(user_id, &excess.id)?;
+        }
         tx.factors().trust(&TrustedDevice {
             id: TrustedDeviceId::from_random(self.entropy.array()),
             user_id,
