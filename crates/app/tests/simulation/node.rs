@@ -68,17 +68,6 @@ impl Process {
             always_claims: false,
             clock: clock.clone(),
         };
-        let second_factor = SecondFactor {
-            store: store.clone(),
-            sealer: Arc::new(PlainSealer),
-            totp: Arc::new(PlainTotp),
-            limits: limits.clone(),
-            devices: devices.clone(),
-            outbox: outbox.clone(),
-            entropy: entropy.clone(),
-            trust_for: None,
-            clock: clock.clone(),
-        };
         Arc::new(Self {
             register: Register {
                 store: store.clone(),
@@ -94,7 +83,7 @@ impl Process {
                 guesses: Arc::new(guesses),
                 devices,
                 outbox: outbox.clone(),
-                second_factor: Arc::new(second_factor),
+                second_factor: second_factor(&beginning, entropy),
                 gate: Arc::new(Gate { policy: EntryPolicy::default(), beginning }),
             },
             refresh: Refresh {
@@ -113,6 +102,20 @@ impl Process {
             readiness: CheckReadiness { store, circuits: vec![guarded], shared: None, mail: None, limits, clock },
         })
     }
+}
+
+fn second_factor(beginning: &BeginSession, entropy: &Arc<dyn Entropy>) -> Arc<SecondFactor> {
+    Arc::new(SecondFactor {
+        store: beginning.store.clone(),
+        sealer: Arc::new(PlainSealer),
+        totp: Arc::new(PlainTotp),
+        limits: Arc::new(Limits::off()),
+        devices: beginning.devices.clone(),
+        outbox: beginning.outbox.clone(),
+        entropy: entropy.clone(),
+        trust_for: None,
+        clock: beginning.clock.clone(),
+    })
 }
 
 fn outbox(entropy: &Arc<dyn Entropy>) -> Arc<Outbox> {

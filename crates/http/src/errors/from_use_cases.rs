@@ -4,7 +4,7 @@ use super::ApiError;
 use portcullis_domain::ErrorCode;
 use portcullis_usecases::limits::LimitError;
 use portcullis_usecases::login::{LogInReason, WrongPassword};
-use portcullis_usecases::mfa::{Challenge, MfaReason, ReauthenticateReason, VerifySecondFactorReason};
+use portcullis_usecases::mfa::{MfaReason, ReauthenticateReason, VerifySecondFactorReason};
 use portcullis_usecases::recovery::{ChangePasswordReason, ResetPasswordReason};
 use portcullis_usecases::registration::RegisterReason;
 use portcullis_usecases::sessions::NoSuchSession;
@@ -31,19 +31,18 @@ impl Described for LogInReason {
     fn details(&self) -> Option<Value> {
         match self {
             Self::SecondFactorRequired(challenge) => {
-                let mut details = told(challenge);
                 let recovery = challenge.recovery_codes.then_some("recovery_code");
-                details["methods"] = std::iter::once("totp").chain(recovery).collect();
-                Some(details)
+                let methods: Vec<_> = std::iter::once("totp").chain(recovery).collect();
+                let expires_in = challenge.expires_in.num_seconds();
+                Some(json!({ "mfa_token": challenge.token, "expires_in": expires_in, "methods": methods }))
             }
-            Self::EnrolmentRequired(challenge) => Some(told(challenge)),
+            Self::EnrolmentRequired(challenge) => {
+                let expires_in = challenge.expires_in.num_seconds();
+                Some(json!({ "mfa_token": challenge.token, "expires_in": expires_in }))
+            }
             Self::InvalidCredentials | Self::EmailUnverified => None,
         }
     }
-}
-
-fn told(challenge: &Challenge) -> Value {
-    json!({ "mfa_token": challenge.token, "expires_in": challenge.expires_in.num_seconds() })
 }
 
 impl Described for MfaReason {

@@ -1,6 +1,6 @@
 //! Authenticates the user of a session again, for calls that need recent authentication.
 
-use super::second_factor::password_and;
+use super::second_factor::{Used, password_and};
 use super::{FactorCode, SecondFactor};
 use crate::LOG;
 use crate::caller::Caller;
@@ -102,10 +102,10 @@ impl Counted for Reauthenticate {
     ) -> Result<NewAccessToken, ReauthenticateError> {
         let ReauthenticationInput { session, password, code } = input;
         let session_id = session.session_id.ok_or(ReauthenticateReason::NoSession)?;
-        let mut recovery_codes = None;
-        let by = self.reauthentication.with_verified_password(session, password, caller, |owner| {
-            self.record(owner, code.as_ref(), session_id, caller, &mut recovery_codes)
-        })?;
+        let recorded = self.reauthentication.with_verified_password(session, password, caller, |owner| {
+            self.record(owner, code.as_ref(), session_id, caller)
+        });
+        let (by, Used { recovery_codes }) = recorded?;
         let user_id = session.user.id;
         let (access_token, expires_in) =
             self.issuance.issue_access((user_id, session_id), by).map_err(DependencyError::from)?;
@@ -116,7 +116,7 @@ impl Counted for Reauthenticate {
 }
 
 impl Reauthenticate {
-    /// Records the authentication. Returns `None` if the credentials have changed, or the code was used
+    /// Records the authentication. Returns it with new recovery codes, if the last one was used, or `None` if the credentials have changed, or the code was used
     /// up meanwhile.
     fn record(
         &self,
@@ -124,8 +124,7 @@ impl Reauthenticate {
         code: Option<&FactorCode>,
         session_id: SessionId,
         caller: &Caller,
-        recovery_codes: &mut Option<Vec<RecoveryCode>>,
-    ) -> Result<Option<Authentication>, ReauthenticateError> {
+    ) -> Result<Option<(Authentication, Used)>, ReauthenticateError> {
         let wrong = || ReauthenticateReason::from(WrongPassword);
         let proof = if owner.credentials.has_second_factor() {
             let code = code.ok_or_else(wrong)?;
@@ -139,14 +138,12 @@ impl Reauthenticate {
             if !tx.credentials().still_current(owner.user.id, &owner.credentials)? {
                 return Ok(None);
             }
-            if let Some(proof) = &proof {
-                let Some(renewed) = self.second_factor.use_up(proof, owner, caller, tx)? else { return Ok(None) };
-                *recovery_codes = renewed;
-            }
+            let used = self.second_factor.use_up(proof.as_ref(), owner, caller, tx)?;
+            let Some(used) = used else { return Ok(None) };
             if !tx.sessions().reauthenticate(session_id, &by)? {
                 return Err(ReauthenticateReason::NoSession.into());
             }
-            Ok::<_, ReauthenticateError>(Some(by))
+            Ok::<_, ReauthenticateError>(Some((by, used)))
         })
     }
 }

@@ -49,6 +49,13 @@ pub(crate) struct Proof {
     _admission: Admission,
 }
 
+/// A code that was used up. The default is that none was shown.
+#[derive(Default)]
+pub(crate) struct Used {
+    /// New recovery codes, if the code was the last one.
+    pub(crate) recovery_codes: Option<Vec<RecoveryCode>>,
+}
+
 /// What a code matched.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Match {
@@ -135,31 +142,31 @@ impl SecondFactor {
         Ok(matching_step(code, self.clock.now(), factor.last_step, |step| self.totp.code(&secret, step)))
     }
 
-    /// Uses up a code, in the transaction that it authorizes. Returns `None` if it was used up before,
-    /// and else the new recovery codes, if it was the last one.
+    /// Uses up a code, if one was shown, in the transaction that it authorizes. Returns `None` if it was
+    /// used up before.
     pub(crate) fn use_up(
         &self,
-        proof: &Proof,
+        proof: Option<&Proof>,
         owner: &Owner,
         caller: &Caller,
         tx: &mut dyn Tx,
-    ) -> Result<Option<Option<Vec<RecoveryCode>>>, StoreError> {
+    ) -> Result<Option<Used>, StoreError> {
         let (user, at) = (&owner.user, self.clock.now());
-        match proof.code {
-            Match::Step(id, step) => Ok(tx.factors().use_step(&id, step, at)?.then_some(None)),
-            Match::RecoveryCode(digest) => {
-                if !tx.factors().use_recovery_code(user.id, &digest, at)? {
-                    return Ok(None);
-                }
-                self.outbox.enqueue_notice(Occasion::RecoveryCodeUsed, user, &caller.cause(at), tx)?;
-                if tx.factors().recovery_codes_left(user.id)? > 0 {
-                    return Ok(Some(None));
-                }
-                let (codes, digests) = new_codes(&*self.entropy);
-                tx.factors().replace_recovery_codes(user.id, &digests)?;
-                Ok(Some(Some(codes)))
-            }
+        let digest = match proof.map(|proof| proof.code) {
+            None => return Ok(Some(Used::default())),
+            Some(Match::Step(id, step)) => return Ok(tx.factors().use_step(&id, step, at)?.then(Used::default)),
+            Some(Match::RecoveryCode(digest)) => digest,
+        };
+        if !tx.factors().use_recovery_code(user.id, &digest, at)? {
+            return Ok(None);
         }
+        self.outbox.enqueue_notice(Occasion::RecoveryCodeUsed, user, &caller.cause(at), tx)?;
+        if tx.factors().recovery_codes_left(user.id)? > 0 {
+            return Ok(Some(Used::default()));
+        }
+        let (codes, digests) = new_codes(&*self.entropy);
+        tx.factors().replace_recovery_codes(user.id, &digests)?;
+        Ok(Some(Used { recovery_codes: Some(codes) }))
     }
 
     /// Passes the gate with a second factor, if one was shown, and uses it up. Trusts the device then if
@@ -171,17 +178,16 @@ impl SecondFactor {
         proof: Option<&Proof>,
         remember: bool,
     ) -> Result<Option<LoggedIn>, LogInError> {
-        let mut renewed = None;
+        let mut used = Used::default();
         let logged_in = gate.pass(entry, &mut |tx| {
-            let Some(proof) = proof else { return Ok(true) };
-            let Some(codes) = self.use_up(proof, entry.owner, entry.caller, tx)? else { return Ok(false) };
-            renewed = codes;
-            if remember {
+            let Some(done) = self.use_up(proof, entry.owner, entry.caller, tx)? else { return Ok(false) };
+            used = done;
+            if remember && proof.is_some() {
                 self.trust(entry, self.clock.now(), tx)?;
             }
             Ok(true)
         })?;
-        Ok(logged_in.map(|logged_in| LoggedIn { recovery_codes: renewed, ..logged_in }))
+        Ok(logged_in.map(|logged_in| LoggedIn { recovery_codes: used.recovery_codes, ..logged_in }))
     }
 
     fn trust(&self, entry: &Entry<'_>, now: DateTime<Utc>, tx: &mut dyn Tx) -> Result<(), StoreError> {
