@@ -2,8 +2,7 @@
 //! the cost of the hashes.
 
 use super::connection::Connection;
-use super::flows::{Flow, Login, Session, credentials};
-use super::http::post;
+use super::flows::{Flow, Login, Post, Session, credentials};
 use anyhow::{Result, anyhow};
 use std::net::SocketAddr;
 use std::thread;
@@ -23,7 +22,7 @@ pub(crate) fn register(address: SocketAddr, count: usize) -> Result<()> {
     spread(count, |numbers| {
         let mut connection = Connection::open(address)?;
         for number in numbers {
-            connection.exchange(&mut Registration { email: email(number) })?;
+            connection.exchange(&mut Post::new("/auth/register", &credentials(&email(number)), 201))?;
         }
         Ok(Vec::<()>::new())
     })
@@ -48,7 +47,10 @@ pub(crate) fn log_in(connection: &mut Connection, email: &str) -> Result<Session
 }
 
 /// Splits the numbers below `count` among threads.
-fn spread<T: Send>(count: usize, work: impl Fn(std::ops::Range<usize>) -> Result<Vec<T>> + Sync) -> Result<Vec<T>> {
+pub(super) fn spread<T: Send>(
+    count: usize,
+    work: impl Fn(std::ops::Range<usize>) -> Result<Vec<T>> + Sync,
+) -> Result<Vec<T>> {
     let share = count.div_ceil(MAKERS).max(1);
     thread::scope(|scope| {
         let starts = (0..count).step_by(share);
@@ -61,19 +63,4 @@ fn spread<T: Send>(count: usize, work: impl Fn(std::ops::Range<usize>) -> Result
         }
         Ok(all)
     })
-}
-
-struct Registration {
-    email: String,
-}
-
-impl Flow for Registration {
-    fn request(&mut self, out: &mut Vec<u8>) {
-        post(out, "/auth/register", &credentials(&self.email));
-    }
-
-    fn answer(&mut self, status: u16, body: &[u8]) -> Result<()> {
-        anyhow::ensure!(status == 201, "registration: {status} {}", String::from_utf8_lossy(body));
-        Ok(())
-    }
 }

@@ -1,8 +1,9 @@
 //! Client flows: each writes its next request and reads the response. The load generator decides when
 //! requests are sent.
 
-use super::http::{get, member, post, post_with_key};
+use super::http::{get, member, post, post_with};
 use anyhow::{Result, ensure};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -58,6 +59,54 @@ impl Flow for Get {
     }
 }
 
+/// Repeats one POST, whose responses have one status.
+pub(crate) struct Post {
+    request: Vec<u8>,
+    status: u16,
+}
+
+impl Post {
+    pub(crate) fn new(path: &str, json: &str, status: u16) -> Self {
+        let mut request = Vec::new();
+        post(&mut request, path, json);
+        Self { request, status }
+    }
+
+    /// Creates requests with an access token.
+    pub(crate) fn with_access(access: &str, path: &str, json: &str, status: u16) -> Self {
+        let mut request = Vec::new();
+        post_with(&mut request, path, json, Some(("Authorization: Bearer ", access)));
+        Self { request, status }
+    }
+}
+
+impl Flow for Post {
+    fn request(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.request);
+    }
+
+    fn answer(&mut self, status: u16, body: &[u8]) -> Result<()> {
+        wanted(self.status, status, body)
+    }
+}
+
+/// Flows that take turns: each sends one request.
+pub(crate) struct InTurn(pub(crate) VecDeque<Box<dyn Flow>>);
+
+impl Flow for InTurn {
+    fn request(&mut self, out: &mut Vec<u8>) {
+        if let Some(flow) = self.0.front_mut() {
+            flow.request(out);
+        }
+    }
+
+    fn answer(&mut self, status: u16, body: &[u8]) -> Result<()> {
+        self.0.front_mut().map_or(Ok(()), |flow| flow.answer(status, body))?;
+        self.0.rotate_left(1);
+        Ok(())
+    }
+}
+
 /// Chain of refreshes: each request presents the token of the last response.
 pub(crate) struct Refresh {
     token: String,
@@ -79,7 +128,8 @@ impl Refresh {
 impl Flow for Refresh {
     fn request(&mut self, out: &mut Vec<u8>) {
         let key = self.key.map(|key| key.to_string());
-        post_with_key(out, "/auth/refresh", &format!("{{\"refresh_token\":\"{}\"}}", self.token), key.as_deref());
+        let field = key.as_deref().map(|key| ("Idempotency-Key: ", key));
+        post_with(out, "/auth/refresh", &format!("{{\"refresh_token\":\"{}\"}}", self.token), field);
     }
 
     fn answer(&mut self, status: u16, body: &[u8]) -> Result<()> {
@@ -142,7 +192,7 @@ pub(crate) fn credentials(email: &str) -> String {
     format!("{{\"email\":\"{email}\",\"password\":\"{PASSWORD}\"}}")
 }
 
-fn wanted(wanted: u16, status: u16, body: &[u8]) -> Result<()> {
+pub(super) fn wanted(wanted: u16, status: u16, body: &[u8]) -> Result<()> {
     ensure!(status == wanted, "status {status} instead of {wanted}: {}", String::from_utf8_lossy(body));
     Ok(())
 }

@@ -53,15 +53,16 @@ pub(crate) fn get(out: &mut Vec<u8>, path: &str, access: &str) {
 
 /// Writes a POST with a JSON body.
 pub(crate) fn post(out: &mut Vec<u8>, path: &str, json: &str) {
-    post_with_key(out, path, json, None);
+    post_with(out, path, json, None);
 }
 
-/// Writes a POST with a JSON body and an optional `Idempotency-Key`.
-pub(crate) fn post_with_key(out: &mut Vec<u8>, path: &str, json: &str, key: Option<&str>) {
+/// Writes a POST with a JSON body and optionally another header field, such as
+/// `("Authorization: Bearer ", token)`.
+pub(crate) fn post_with(out: &mut Vec<u8>, path: &str, json: &str, field: Option<(&str, &str)>) {
     let length = json.len().to_string();
     let head = " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ";
-    let (name, key) = key.map_or(("", ""), |key| ("\r\nIdempotency-Key: ", key));
-    for part in ["POST ", path, head, &length, name, key, "\r\n\r\n", json] {
+    let (line, (name, value)) = field.map_or(("", ("", "")), |field| ("\r\n", field));
+    for part in ["POST ", path, head, &length, line, name, value, "\r\n\r\n", json] {
         out.extend_from_slice(part.as_bytes());
     }
 }

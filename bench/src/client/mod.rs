@@ -8,5 +8,6 @@ pub(super) mod flows;
 mod http;
 pub(super) mod load;
 pub(super) mod probes;
+pub(super) mod second_factor;
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ mod purge;
 mod reads;
 mod refresh;
 mod refresh_race;
+mod second_factor;
 mod soak;
 mod start;
 
@@ -38,7 +39,7 @@ const fn large(goals: &'static str, name: &'static str, measure: fn(&mut Run) ->
 /// Runs alone, with `--soak`.
 static SOAK: Workload = workload("soak", "soak", soak::measure);
 
-static ALL: [Workload; 15] = [
+static ALL: [Workload; 16] = [
     workload("G1", "login-storm", hashing::storm),
     workload("G2", "login", hashing::one_login),
     workload("G3", "register", hashing::register),
@@ -54,6 +55,7 @@ static ALL: [Workload; 15] = [
     large("G12", "purge", purge::measure),
     workload("G13", "winners", refresh_race::measure),
     large("G14", "backlog", backlog::measure),
+    workload("N3", "second-factor", second_factor::measure),
 ];
 
 /// Returns the workloads that the options select.
