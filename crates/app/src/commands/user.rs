@@ -12,6 +12,8 @@ use clap::{Args, Subcommand};
 use portcullis_domain::registration::{EmailAddress, User, UserId};
 use portcullis_ports::PasswordHasher;
 use portcullis_usecases::limits::Limits;
+use portcullis_usecases::mail::Outbox;
+use portcullis_usecases::mfa::ResetMfa;
 use portcullis_usecases::registration::{
     AccountFound, AccountRef, DeleteAccount, DisableAccount, EnableAccount, FindAccount, ListAccounts,
     PasswordOverride, Register, Registered, Registration, SetPassword, VouchForEmail,
@@ -53,6 +55,11 @@ pub(crate) enum UserAction {
         #[command(flatten)]
         password: PasswordSource,
     },
+    /// Remove the second factors of an account and end its sessions
+    ///
+    /// For an owner who lost both the authenticator app and the recovery codes. Check who asks: from then on the
+    /// password alone logs in. Recovery codes and trusted devices are removed too, and the owner is notified.
+    ResetMfa(UserArg),
     /// Permanently delete an account and all its data
     Delete {
         #[command(flatten)]
@@ -72,14 +79,16 @@ pub(crate) struct UserArg {
 
 /// Runs `portcullis user`.
 pub(crate) fn user(action: &UserAction) -> anyhow::Result<()> {
-    // Only the verification link needs the signing key.
-    if let UserAction::Create { email, password } = action {
-        return print(&create(&super::settings()?, email, password)?);
+    // Both store an email. The key of its link is derived from the secret.
+    match action {
+        UserAction::Create { email, password } => return print(&create(&super::settings()?, email, password)?),
+        UserAction::ResetMfa(named) => return print(&reset_mfa(&super::settings()?, named)?),
+        _ => {}
     }
     let settings = super::without_keys()?;
     let parts = super::open_ready(&settings)?;
     match action {
-        UserAction::Create { .. } => Ok(()),
+        UserAction::Create { .. } | UserAction::ResetMfa(_) => Ok(()),
         UserAction::List { json } => list(&parts, *json),
         UserAction::Disable(named) => print(&disable(&parts, named)?),
         UserAction::Enable(named) => print(&enable(&parts, named)?),
@@ -140,8 +149,7 @@ fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow
         store: parts.database.store.clone(),
         hasher: hasher(settings)?,
         screening: wire::screening(settings),
-        // A running service finds the email by polling.
-        outbox: wire::outbox(settings, Arc::new(OsEntropy), Arc::new(())),
+        outbox: outbox(settings),
         limits: Arc::new(Limits::off()),
         clock: parts.clock.clone(),
     };
@@ -202,6 +210,19 @@ fn set_password(
     let done = verb.run(&input, &Caller::default())?;
     let (user, ended, password) = (label(&user), ended(done.sessions), generated(obtained.generated));
     Ok(format!("Changed the password of account {user} and {ended}.{password}"))
+}
+
+fn reset_mfa(settings: &Settings, named: &UserArg) -> anyhow::Result<String> {
+    let parts = super::open_ready(settings)?;
+    let user = named.find(&parts)?;
+    let verb = ResetMfa { store: parts.database.store.clone(), outbox: outbox(settings), clock: parts.clock.clone() };
+    let done = verb.run(user.id)?;
+    let (user, ended) = (label(&user), ended(done.sessions_ended));
+    Ok(if done.changed {
+        format!("Removed the second factors of account {user} and {ended}.")
+    } else {
+        format!("Account {user} has no second factor: nothing was changed.")
+    })
 }
 
 fn delete(parts: &AppContext, named: &UserArg, yes: bool) -> anyhow::Result<()> {
@@ -265,6 +286,11 @@ fn label(user: &User) -> String {
 /// Returns the line with a generated password, if there is one.
 fn generated(password: Option<String>) -> String {
     password.map(|password| format!("\nPassword: {password}")).unwrap_or_default()
+}
+
+/// Creates an outbox. A running service finds its emails by polling.
+fn outbox(settings: &Settings) -> Arc<Outbox> {
+    wire::outbox(settings, Arc::new(OsEntropy), Arc::new(()))
 }
 
 /// Creates a hasher without threads: a command computes one hash.
