@@ -65,7 +65,7 @@ enum Command {
     Doctor(commands::DoctorArgs),
     /// Print the OpenAPI document
     Openapi,
-    /// Generate signing keys
+    /// Generate signing keys, and encrypt stored secrets with a new key
     Keys {
         #[command(subcommand)]
         action: commands::KeysAction,

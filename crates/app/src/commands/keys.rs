@@ -1,8 +1,12 @@
-//! `portcullis keys generate`.
+//! `portcullis keys`: generates signing keys, and encrypts stored secrets with a new key.
 
-use anyhow::Context;
+use super::progress::Progress;
+use crate::settings::Settings;
+use crate::wire::{self, AppContext};
+use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use portcullis_jwt::{Algorithm, GeneratedKey, generate};
+use portcullis_usecases::maintenance::Reencrypt;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -13,6 +17,10 @@ use std::path::{Path, PathBuf};
 pub(crate) enum KeysAction {
     /// Generate a private key that signs tokens
     Generate(Generate),
+    /// Encrypt stored secrets again with the current ENCRYPTION_KEY
+    ///
+    /// Run it after a new key was set on every replica. Then remove the old key from ENCRYPTION_KEY_PREVIOUS.
+    Reencrypt,
 }
 
 #[derive(Args)]
@@ -25,11 +33,40 @@ pub(crate) struct Generate {
     out: Option<PathBuf>,
 }
 
-/// Generates a key and prints the settings that use it.
+/// Runs `portcullis keys`.
 pub(crate) fn keys(action: &KeysAction) -> anyhow::Result<()> {
-    let KeysAction::Generate(Generate { algorithm, out }) = action;
+    match action {
+        KeysAction::Generate(arguments) => generate_key(arguments),
+        KeysAction::Reencrypt => reencrypt(&super::settings()?),
+    }
+}
+
+/// Encrypts stored secrets with the current key. Fails if no key opens one.
+fn reencrypt(settings: &Settings) -> anyhow::Result<()> {
+    let AppContext { database, clock, .. } = super::open_ready(settings)?;
+    let verb = Reencrypt { store: database.store.clone(), sealer: wire::sealer(&settings.encryption)?, clock };
+    let mut progress = Progress::new("Encrypted");
+    let counts = verb.run(&mut |step| progress.after(step))?;
+    let (done, current) = (secrets(counts.earlier), counts.current);
+    progress.end(format_args!("Encrypted {done} with the current key; {current} already were."))?;
+    if counts.closed > 0 {
+        bail!(
+            "no key opens {}, which stay as they are: list their key in ENCRYPTION_KEY_PREVIOUS and run this again",
+            secrets(counts.closed)
+        );
+    }
+    Ok(())
+}
+
+/// Returns a number of secrets in words.
+pub(super) fn secrets(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "secret" } else { "secrets" })
+}
+
+/// Generates a key and prints the settings that use it.
+fn generate_key(Generate { algorithm, out }: &Generate) -> anyhow::Result<()> {
     if algorithm.is_symmetric() {
-        anyhow::bail!("{} signs with SECRET_KEY: generate one with `openssl rand -hex 32`", algorithm.as_str());
+        bail!("{} signs with SECRET_KEY: generate one with `openssl rand -hex 32`", algorithm.as_str());
     }
     let made = generate(*algorithm)?;
     match out {

@@ -24,7 +24,7 @@ const MAX_NAMED: usize = 100;
 pub(crate) fn purge() -> anyhow::Result<()> {
     let settings = without_keys()?;
     let parts = super::open_ready(&settings)?;
-    let mut progress = Progress::new();
+    let mut progress = Progress::new("Deleted");
     let start = parts.clock.monotonic();
     let purged = use_case(&settings, &parts).run(&mut |step| progress.after(step))?;
     let seconds = parts.clock.monotonic().saturating_sub(start).as_secs_f64();

@@ -240,7 +240,7 @@ fn delete(parts: &AppContext, named: &UserArg, yes: bool) -> anyhow::Result<()> 
             (user.id, label(&user))
         }
     };
-    let mut progress = Progress::new();
+    let mut progress = Progress::new("Deleted");
     let done = verb.run(user_id, &Caller::default(), &mut |step| progress.after(step))?;
     let rows = done.rows;
     let kept = done.referenced_by.map(|table| {

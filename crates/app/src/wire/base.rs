@@ -1,13 +1,14 @@
 //! The dependencies that use cases share, created once.
 
 use crate::settings::{Encryption, Settings, SettingsError, WithoutKeys};
+use anyhow::Context;
 use portcullis_aws_lc::AesGcmSealer;
 use portcullis_domain::login::EntryPolicy;
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_hmac::HmacSigner;
 use portcullis_minijinja::MinijinjaRenderer;
 use portcullis_ports::{
-    Clock, Entropy, OutboxNotifier, PasswordBlocklist, PasswordHasher, SealError, Sealer, Store, TokenIssuer,
+    Clock, Entropy, OutboxNotifier, PasswordBlocklist, PasswordHasher, Sealer, Store, TokenIssuer,
     TokenVerifier, TotpGenerator,
 };
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
@@ -140,8 +141,10 @@ pub(super) fn signer(settings: &Settings, purpose: &str) -> Arc<HmacSigner> {
 }
 
 /// Creates the encryption of stored secrets.
-pub(super) fn sealer(encryption: &Encryption) -> Result<AesGcmSealer, SealError> {
-    AesGcmSealer::new(encryption.current.expose_secret(), encryption.previous.iter().map(ExposeSecret::expose_secret))
+pub(crate) fn sealer(encryption: &Encryption) -> anyhow::Result<Arc<dyn Sealer>> {
+    let previous = encryption.previous.iter().map(ExposeSecret::expose_secret);
+    let sealer = AesGcmSealer::new(encryption.current.expose_secret(), previous);
+    Ok(Arc::new(sealer.context("cannot derive the encryption keys")?))
 }
 
 /// Creates the outbox.

@@ -25,7 +25,7 @@ mod verification;
 pub use base::{Adapters, Base};
 pub use lanes::Operation;
 
-pub(crate) use base::{outbox, screening};
+pub(crate) use base::{outbox, screening, sealer};
 pub(crate) use context::{AppContext, open_database};
 pub(crate) use hash_costs::CostSampling;
 pub(crate) use hasher::{cores, cost, stored_costs};
@@ -64,7 +64,7 @@ pub(crate) fn service(
         hasher,
         issuer: traces.issuer(settings.keys.issuer.clone()),
         verifier: traces.verifier(settings.keys.verifier.clone()),
-        sealer: Arc::new(base::sealer(&settings.encryption).context("cannot derive the encryption keys")?),
+        sealer: sealer(&settings.encryption)?,
         totp: Arc::new(HmacTotp),
         limits: Arc::new(replicas::limits(settings, replicas, parts)?),
         outbox: mail.notifier(),

@@ -1,4 +1,4 @@
-//! Adapts the number of rows that a writing step of a purge may delete.
+//! Steps of work on many rows, and the number of rows that a writing step of a purge may delete.
 
 use std::time::Duration;
 
@@ -12,6 +12,15 @@ const TARGET_TIME: Duration = Duration::from_millis(1);
 /// If commits are slow, a step may take this many times the shortest commit so far. Fewer rows per
 /// step would mean more commits and hardly shorter waits.
 const MAX_COMMITS_PER_STEP: u32 = 2;
+
+/// Progress of a purge or of another change of many rows, after one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchStep {
+    /// Number of rows deleted or changed so far.
+    pub rows: u64,
+    /// Duration of the step. For a writing step, excludes the wait for other writers.
+    pub took: Duration,
+}
 
 /// Durations within a step.
 #[derive(Debug, Clone, Copy)]

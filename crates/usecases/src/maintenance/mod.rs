@@ -2,6 +2,9 @@
 
 mod batch_size;
 mod purge;
+mod reencrypt;
 
+pub use batch_size::BatchStep;
 pub(crate) use batch_size::{BatchSize, StepTiming};
-pub use purge::{Purge, PurgeStep, Purged, Tombstone};
+pub use purge::{Purge, Purged, Tombstone};
+pub use reencrypt::{Reencrypt, SecretCounts};

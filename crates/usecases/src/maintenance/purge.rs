@@ -1,7 +1,7 @@
 //! Deletes expired refresh tokens, old sessions, other expired rows, and the remaining rows of deleted
 //! accounts. Works in small batches, so that a running service is hardly slowed down.
 
-use super::batch_size::{BatchSize, StepTiming};
+use super::batch_size::{BatchSize, BatchStep, StepTiming};
 use crate::LOG;
 use crate::failure::DependencyError;
 use crate::registration::{DeleteAccount, Finished};
@@ -12,7 +12,6 @@ use portcullis_domain::sessions::SessionPolicy;
 use portcullis_ports::{Clock, RowCursor, RowRange, SessionCutoffs, Store, StoreError, StoreExt, Tx};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Rows read per scan.
 const SCAN_ROWS: u32 = 1000;
@@ -47,15 +46,6 @@ impl fmt::Display for Tombstone {
     }
 }
 
-/// Progress of a purge after one step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PurgeStep {
-    /// Number of rows deleted so far.
-    pub rows: u64,
-    /// Duration of the step. For a writing step, excludes the wait for other writers.
-    pub took: Duration,
-}
-
 /// Deletes expired rows.
 pub struct Purge {
     /// Store of tokens and sessions.
@@ -71,7 +61,7 @@ pub struct Purge {
 impl Purge {
     /// Scans all rows once. Calls `on_step` after each step with its progress. `on_step` may block, and
     /// returns whether to continue. After an error, deleted rows stay deleted.
-    pub fn run(&self, on_step: &mut dyn FnMut(PurgeStep) -> bool) -> Result<Purged, DependencyError> {
+    pub fn run(&self, on_step: &mut dyn FnMut(BatchStep) -> bool) -> Result<Purged, DependencyError> {
         let now = self.clock.now();
         let session_cutoff = self.retention.session_cutoff(now);
         let sessions = SessionCutoffs { ended: session_cutoff, started: self.sessions.max_age_cutoff(session_cutoff) };
@@ -101,7 +91,7 @@ impl Purge {
         table: IndexedTable,
         cutoff: DateTime<Utc>,
         before: u64,
-        on_step: &mut dyn FnMut(PurgeStep) -> bool,
+        on_step: &mut dyn FnMut(BatchStep) -> bool,
     ) -> Result<Purged, DependencyError> {
         let (mut batch, mut purged) = (BatchSize::default(), Purged { rows: before, ..Purged::default() });
         loop {
@@ -112,7 +102,7 @@ impl Purge {
                 return Ok(Purged { complete: true, ..purged });
             }
             batch.record(rows, timing);
-            if !on_step(PurgeStep { rows: purged.rows, took: timing.whole() }) {
+            if !on_step(BatchStep { rows: purged.rows, took: timing.whole() }) {
                 return Ok(purged);
             }
         }
@@ -123,7 +113,7 @@ impl Purge {
     fn finish_deletions(
         &self,
         mut purged: Purged,
-        on_step: &mut dyn FnMut(PurgeStep) -> bool,
+        on_step: &mut dyn FnMut(BatchStep) -> bool,
     ) -> Result<Purged, DependencyError> {
         let deletion = DeleteAccount { store: self.store.clone(), clock: self.clock.clone() };
         let mut failure = None;
@@ -151,7 +141,7 @@ impl Purge {
         &self,
         kind: &dyn ScannedTable,
         before: u64,
-        on_step: &mut dyn FnMut(PurgeStep) -> bool,
+        on_step: &mut dyn FnMut(BatchStep) -> bool,
     ) -> Result<Purged, DependencyError> {
         let (mut after, mut batch) = (RowCursor::FIRST, BatchSize::default());
         let mut purged = Purged { rows: before, ..Purged::default() };
@@ -162,7 +152,7 @@ impl Purge {
             let Some(range) = range else { return Ok(Purged { complete: true, ..purged }) };
             let mut more = range.dead > 0;
             loop {
-                if !on_step(PurgeStep { rows: purged.rows, took }) {
+                if !on_step(BatchStep { rows: purged.rows, took }) {
                     return Ok(purged);
                 }
                 if !more {

@@ -4,7 +4,7 @@
 use crate::LOG;
 use crate::caller::Caller;
 use crate::failure::DependencyError;
-use crate::maintenance::{BatchSize, PurgeStep, StepTiming};
+use crate::maintenance::{BatchSize, BatchStep, StepTiming};
 use portcullis_domain::registration::UserId;
 use portcullis_ports::{Clock, Remains, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
@@ -47,7 +47,7 @@ impl DeleteAccount {
         &self,
         user_id: UserId,
         caller: &Caller,
-        rest: &mut dyn FnMut(PurgeStep) -> bool,
+        rest: &mut dyn FnMut(BatchStep) -> bool,
     ) -> Result<AccountDeleted, DependencyError> {
         let began = self.begin(user_id, caller)?;
         let Finished { rows, complete, referenced_by } = self.finish(user_id, 0, rest)?;
@@ -103,7 +103,7 @@ impl DeleteAccount {
         &self,
         id: UserId,
         before: u64,
-        rest: &mut dyn FnMut(PurgeStep) -> bool,
+        rest: &mut dyn FnMut(BatchStep) -> bool,
     ) -> Result<Finished, StoreError> {
         let (mut pace, mut rows, mut idle) = (BatchSize::default(), before, false);
         loop {
@@ -127,7 +127,7 @@ impl DeleteAccount {
                 return Err(StoreError::Busy("rows of an account that is being deleted stay".to_owned()));
             }
             idle = stripped == 0;
-            if !rest(PurgeStep { rows, took: times.whole() }) {
+            if !rest(BatchStep { rows, took: times.whole() }) {
                 return Ok(Finished { rows, complete: false, referenced_by: None });
             }
         }

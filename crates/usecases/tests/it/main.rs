@@ -18,6 +18,7 @@ mod mfa_limits;
 mod notices;
 mod prehijacking;
 mod recovery;
+mod reencrypt;
 mod registration;
 mod sessions;
 mod tokens;

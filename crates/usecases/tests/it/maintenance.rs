@@ -11,7 +11,7 @@ use portcullis_domain::sessions::{ClientInfo, DeviceHash};
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_ports::{Clock, MailerError, StoreError, StoreExt, TxMode};
 use portcullis_testkit::Watched;
-use portcullis_usecases::maintenance::{Purge, PurgeStep, Purged};
+use portcullis_usecases::maintenance::{BatchStep, Purge, Purged};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -133,7 +133,7 @@ fn steps(wait: Duration, commit: Duration) -> Vec<(u64, Duration)> {
     }));
     let verb = Purge { store, ..world.purge() };
     let (mut before, mut steps) = (0, Vec::new());
-    let mut watch = |step: PurgeStep| {
+    let mut watch = |step: BatchStep| {
         if step.rows > before {
             steps.push((step.rows - before, step.took));
         }
