@@ -1,7 +1,7 @@
-//! Checks the database: connection, durability, free space and schema.
+//! Checks the database: connection, durability, free space, schema and encrypted secrets.
 
 use super::super::require_database_file;
-use super::{Finding, clocks};
+use super::{Finding, Level, clocks, encryption};
 use crate::mounts;
 use crate::settings::Settings;
 use crate::wire;
@@ -50,8 +50,13 @@ pub(super) fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Findin
         }
         _ => file(settings, &examination, took),
     };
-    findings.push(schema(settings, &database));
+    let schema = schema(settings, &database);
+    let is_current = schema.level == Level::Ok;
+    findings.push(schema);
     findings.extend(tables(&database));
+    if is_current {
+        findings.extend(encryption::examine(settings, &database, clock));
+    }
     findings
 }
 

@@ -3,6 +3,7 @@
 
 mod configuration;
 mod database;
+mod encryption;
 mod machine;
 mod mail;
 mod redis;

@@ -49,7 +49,7 @@ fn a_service_that_can_work_is_well(backend: Backend) {
     done(&database, "migrate");
     let ended = doctor(&database).set("REDIS_URL", &redis::Server::shared().url()).run();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
-    for check in ["settings", "database", "schema", "redis", "keys", "clock", "cores", "tls"] {
+    for check in ["settings", "database", "schema", "encryption", "redis", "keys", "clock", "cores", "tls"] {
         found(&ended, check, "ok");
     }
     let version = done(&database, "--version");
