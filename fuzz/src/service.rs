@@ -73,6 +73,7 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
         verifier: Arc::new(JwtVerifier::with_secret(ALGORITHM, SECRET).expect("a key")),
         sealer: Arc::new(PlainSealer),
         totp: Arc::new(PlainTotp),
+        second_factors: Arc::new(()),
         limits: Arc::new(Limits::off()),
         outbox: Arc::new(()),
         entropy: Arc::new(SeededEntropy::new(1)),

@@ -35,7 +35,7 @@ pub use limits::{Charge, Exceeded, HeldCharge, LimiterError, MacSigner, RateLimi
 pub use mail::{
     MailId, MailRenderer, Mailer, MailerError, OutboxCounts, OutboxNotifier, OutboxRepository, QueuedMail, RenderError,
 };
-pub use observers::RefreshObserver;
+pub use observers::{RefreshObserver, SecondFactorObserver, SecondFactorOutcome};
 pub use password::{HasherError, PasswordBlocklist, PasswordCheck, PasswordHasher};
 pub use registration::{CredentialRepository, EmailChange, UserRepository};
 pub use sealer::{Opened, SealError, Sealer};

@@ -28,3 +28,25 @@ pub trait RefreshObserver: Send + Sync {
 impl RefreshObserver for () {
     fn on_verdict(&self, _: Verdict) {}
 }
+
+/// Outcome of an attempt at a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecondFactorOutcome {
+    /// The code was right.
+    Right,
+    /// The code was wrong, used before or unreadable.
+    Wrong,
+    /// The attempts were spent: the code was not checked.
+    Limited,
+}
+
+/// Observes attempts at second factors. Must not panic or block.
+pub trait SecondFactorObserver: Send + Sync {
+    /// Receives the outcome of an attempt. Attempts that failed with an error are not reported.
+    fn on_attempt(&self, outcome: SecondFactorOutcome);
+}
+
+/// Ignores all attempts.
+impl SecondFactorObserver for () {
+    fn on_attempt(&self, _: SecondFactorOutcome) {}
+}

@@ -7,10 +7,12 @@ use chrono::DateTime;
 use portcullis_domain::registration::Password;
 use portcullis_domain::tokens::Verdict;
 use portcullis_ports::{
-    CancellationToken, Clock, PasswordHasher, RefreshObserver, Store, StoreError, TxMode, TxOutcome,
+    CancellationToken, Clock, PasswordHasher, RefreshObserver, SecondFactorObserver, SecondFactorOutcome, Store,
+    StoreError, TxMode, TxOutcome,
 };
 use portcullis_telemetry::{
-    HasherMetrics, HttpMetrics, LaneMetrics, LimiterMetrics, Metered, MetricsRegistry, StoreMetrics, VerdictMetrics,
+    HasherMetrics, HttpMetrics, LaneMetrics, LimiterMetrics, Metered, MetricsRegistry, SecondFactorMetrics,
+    StoreMetrics, VerdictMetrics,
 };
 use portcullis_testkit::prometheus::Page;
 use portcullis_testkit::{FixedClock, MemoryStore, PlainHasher};
@@ -41,6 +43,7 @@ fn all_metrics_together_are_a_page_without_a_fault() {
     let _store = StoreMetrics::register(&telemetry).unwrap();
     let _limiter = LimiterMetrics::register(&telemetry).unwrap();
     let _verdicts = VerdictMetrics::register(&telemetry).unwrap();
+    let _second_factors = SecondFactorMetrics::register(&telemetry).unwrap();
     Page::read(&telemetry.render()).unwrap();
     assert!(StoreMetrics::register(&telemetry).is_err(), "a name is taken once");
 }
@@ -109,6 +112,17 @@ fn every_verdict_has_a_counter_of_its_own() {
         [("rotated", 2.0), ("retried", 0.0), ("overlapped", 0.0), ("raced", 1.0), ("theft", 1.0), ("expired", 1.0)];
     for (name, count) in counts {
         shows(&telemetry, &format!("refresh_verdicts_total{{verdict=\"{name}\"}}"), count);
+    }
+}
+
+#[test]
+fn attempts_at_second_factors_are_counted_by_outcome() {
+    use SecondFactorOutcome::{Limited, Right, Wrong};
+    let telemetry = telemetry();
+    let attempts = SecondFactorMetrics::register(&telemetry).unwrap();
+    [Wrong, Wrong, Wrong, Right, Right, Limited].into_iter().for_each(|outcome| attempts.on_attempt(outcome));
+    for (name, count) in [("right", 2.0), ("wrong", 3.0), ("limited", 1.0)] {
+        shows(&telemetry, &format!("second_factors_total{{outcome=\"{name}\"}}"), count);
     }
 }
 

@@ -8,8 +8,8 @@ use portcullis_domain::sessions::SessionPolicy;
 use portcullis_hmac::HmacSigner;
 use portcullis_minijinja::MinijinjaRenderer;
 use portcullis_ports::{
-    Clock, Entropy, OutboxNotifier, PasswordBlocklist, PasswordHasher, Sealer, Store, TokenIssuer,
-    TokenVerifier, TotpGenerator,
+    Clock, Entropy, OutboxNotifier, PasswordBlocklist, PasswordHasher, Sealer, SecondFactorObserver, Store,
+    TokenIssuer, TokenVerifier, TotpGenerator,
 };
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
 use portcullis_usecases::login::{Gate, Reauthentication};
@@ -37,6 +37,8 @@ pub struct Adapters {
     pub sealer: Arc<dyn Sealer>,
     /// Computes the codes of authenticator apps.
     pub totp: Arc<dyn TotpGenerator>,
+    /// Notified of attempts at second factors.
+    pub second_factors: Arc<dyn SecondFactorObserver>,
     /// Rate limits.
     pub limits: Arc<Limits>,
     /// Notified of new emails.
@@ -74,8 +76,7 @@ impl Base {
     /// # Errors
     /// If one of the operator's templates is invalid.
     pub fn new(settings: &Settings, adapters: Adapters) -> Result<Self, SettingsError> {
-        let Adapters { store, hasher, issuer, verifier, sealer, totp, limits, outbox: notifier, entropy, clock } =
-            adapters;
+        let Adapters { store, hasher, issuer, verifier, sealer, totp, limits, entropy, clock, .. } = adapters;
         let authenticator = signer(settings, "portcullis devices");
         let devices = Arc::new(DeviceCookies { authenticator, entropy: entropy.clone(), clock: clock.clone() });
         let guesses = Arc::new(Guesses { limits: limits.clone(), devices: devices.clone(), store: store.clone() });
@@ -85,7 +86,7 @@ impl Base {
             guesses: guesses.clone(),
             devices: devices.clone(),
         });
-        let outbox = outbox(settings, entropy.clone(), notifier);
+        let outbox = outbox(settings, entropy.clone(), adapters.outbox);
         let lifetimes = settings.tokens.lifetimes;
         let issuance = Arc::new(TokenFactory { issuer, entropy: entropy.clone(), lifetimes });
         let beginning = BeginSession {
@@ -106,6 +107,7 @@ impl Base {
             store: store.clone(),
             sealer: sealer.clone(),
             totp,
+            observer: adapters.second_factors,
             limits: limits.clone(),
             devices: devices.clone(),
             outbox: outbox.clone(),

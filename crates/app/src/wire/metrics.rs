@@ -6,9 +6,12 @@ use parking_lot::Mutex;
 use portcullis_diesel::Database;
 use portcullis_domain::health::CircuitState;
 use portcullis_http::{LaneLoad, LaneObserver, METHODS, ROUTES, RequestObserver, RequestRecord};
-use portcullis_ports::{CircuitMonitor, Clock, OutboxCounts, PasswordHasher, RateLimiter, RefreshObserver, Store};
+use portcullis_ports::{
+    CircuitMonitor, Clock, OutboxCounts, PasswordHasher, RateLimiter, RefreshObserver, SecondFactorObserver, Store,
+};
 use portcullis_telemetry::{
-    HasherMetrics, HttpMetrics, LaneMetrics, LimiterMetrics, Metered, MetricsRegistry, StoreMetrics, VerdictMetrics,
+    HasherMetrics, HttpMetrics, LaneMetrics, LimiterMetrics, Metered, MetricsRegistry, SecondFactorMetrics,
+    StoreMetrics, VerdictMetrics,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -69,6 +72,11 @@ impl Metrics {
     pub(crate) fn verdicts(&self) -> anyhow::Result<Arc<dyn RefreshObserver>> {
         let Some(kept) = &self.0 else { return Ok(Arc::new(())) };
         Ok(Arc::new(VerdictMetrics::register(&kept.telemetry)?))
+    }
+
+    pub(crate) fn second_factors(&self) -> anyhow::Result<Arc<dyn SecondFactorObserver>> {
+        let Some(kept) = &self.0 else { return Ok(Arc::new(())) };
+        Ok(Arc::new(SecondFactorMetrics::register(&kept.telemetry)?))
     }
 
     pub(crate) fn requests(&self) -> anyhow::Result<Option<Arc<dyn RequestObserver>>> {

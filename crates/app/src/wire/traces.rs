@@ -4,7 +4,7 @@
 use super::metrics::Metrics;
 use crate::settings;
 use crate::system::OsEntropy;
-use portcullis_ports::{EntropyExt, PasswordHasher, RateLimiter, Store, TokenIssuer, TokenVerifier};
+use portcullis_ports::{EntropyExt, PasswordHasher, RateLimiter, Sealer, Store, TokenIssuer, TokenVerifier};
 use portcullis_telemetry::{Exporter, ExporterSettings, Traced};
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +62,10 @@ impl Traces {
 
     pub(super) fn limiter(&self, limiter: Arc<dyn RateLimiter>) -> Arc<dyn RateLimiter> {
         if self.0.is_some() { Arc::new(Traced::new(limiter)) } else { limiter }
+    }
+
+    pub(super) fn sealer(&self, sealer: Arc<dyn Sealer>) -> Arc<dyn Sealer> {
+        if self.0.is_some() { Arc::new(Traced::new(sealer)) } else { sealer }
     }
 
     pub(super) fn issuer(&self, issuer: Arc<dyn TokenIssuer>) -> Arc<dyn TokenIssuer> {

@@ -109,6 +109,7 @@ fn second_factor(beginning: &BeginSession, entropy: &Arc<dyn Entropy>) -> Arc<Se
         store: beginning.store.clone(),
         sealer: Arc::new(PlainSealer),
         totp: Arc::new(PlainTotp),
+        observer: Arc::new(()),
         limits: Arc::new(Limits::off()),
         devices: beginning.devices.clone(),
         outbox: beginning.outbox.clone(),

@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{Password, PasswordHash};
 use portcullis_domain::tokens::Claims;
 use portcullis_ports::{
-    CancellationToken, Charge, HasherError, InvalidToken, LimiterError, PasswordCheck, PasswordHasher, RateLimiter,
-    Reservation, ReserveOutcome, Rotation, SigningError, Store, StoreError, TokenIssuer, TokenVerifier, TxMode, TxWork,
+    CancellationToken, Charge, HasherError, InvalidToken, LimiterError, Opened, PasswordCheck, PasswordHasher,
+    RateLimiter, Reservation, ReserveOutcome, Rotation, SealError, Sealer, SigningError, Store, StoreError,
+    TokenIssuer, TokenVerifier, TxMode, TxWork,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -160,5 +161,23 @@ impl<I: TokenIssuer + ?Sized> TokenIssuer for Traced<I> {
 impl<V: TokenVerifier + ?Sized> TokenVerifier for Traced<V> {
     fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, InvalidToken> {
         span!("token verify").in_scope(|| self.0.verify(token, now))
+    }
+}
+
+fn of_sealer(error: &SealError) -> &'static str {
+    match error {
+        SealError::UnknownKey => "unknown_key",
+        SealError::Damaged => "damaged",
+        _ => "failed",
+    }
+}
+
+impl<S: Sealer + ?Sized> Sealer for Traced<S> {
+    fn seal(&self, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
+        within(&span!("secret seal"), || self.0.seal(context, plain), of_sealer)
+    }
+
+    fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Opened, SealError> {
+        within(&span!("secret open"), || self.0.open(context, sealed), of_sealer)
     }
 }

@@ -18,7 +18,10 @@ use portcullis_domain::mfa::{
     TrustedDevice, TrustedDeviceId, matching_step, sealing_context,
 };
 use portcullis_domain::registration::UserId;
-use portcullis_ports::{Clock, Entropy, EntropyExt, SealError, Sealer, Store, StoreError, StoreExt, TotpGenerator, Tx};
+use portcullis_ports::{
+    Clock, Entropy, EntropyExt, SealError, Sealer, SecondFactorObserver, SecondFactorOutcome, Store, StoreError,
+    StoreExt, TotpGenerator, Tx,
+};
 use std::sync::Arc;
 
 /// Checks second factors.
@@ -29,6 +32,8 @@ pub struct SecondFactor {
     pub sealer: Arc<dyn Sealer>,
     /// Computes the codes of authenticator apps.
     pub totp: Arc<dyn TotpGenerator>,
+    /// Notified of each attempt.
+    pub observer: Arc<dyn SecondFactorObserver>,
     /// Limit on wrong codes.
     pub limits: Arc<Limits>,
     /// Known devices.
@@ -88,13 +93,16 @@ impl SecondFactor {
         let admission = self.limits.count_second_factor(&guess).inspect_err(|error| {
             if let LimitError::Limited(limited) = error {
                 limited.log(caller.client.ip_address);
+                self.observer.on_attempt(SecondFactorOutcome::Limited);
                 self.limits.charge_refusal(limited, caller.source());
             }
         })?;
         if let Some(code) = matches()? {
+            self.observer.on_attempt(SecondFactorOutcome::Right);
             return Ok(Some(Proof { code, _admission: admission }));
         }
         admission.commit();
+        self.observer.on_attempt(SecondFactorOutcome::Wrong);
         let client = caller.client.ip_address.map(tracing::field::display);
         tracing::warn!(target: LOG, user_id = owner.user.id.get(), client, "Second factor refused");
         Ok(None)

@@ -158,6 +158,7 @@ impl World {
             store,
             sealer: Arc::new(PlainSealer),
             totp: Arc::new(PlainTotp),
+            observer: Arc::new(()),
             limits: self.limits.clone(),
             devices: self.devices.clone(),
             outbox: self.outbox.clone(),

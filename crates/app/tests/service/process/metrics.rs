@@ -111,6 +111,19 @@ fn the_page_counts_exactly_what_happened(backend: Backend) {
 }
 
 #[test]
+fn attempts_at_second_factors_are_counted_by_outcome() {
+    let (service, metrics) = service(Backend::Sqlite);
+    let enrolled = service.enrolled();
+    service.login_with(&enrolled.account, &enrolled.codes[0]).expect(200);
+    for _ in 0..5 {
+        service.login_with(&enrolled.account, &enrolled.app.wrong()).expect(401);
+    }
+    service.login_with(&enrolled.account, &enrolled.codes[1]).expect(429);
+    let counts = expected(&[("{outcome=\"right\"}", 2), ("{outcome=\"wrong\"}", 5), ("{outcome=\"limited\"}", 1)]);
+    assert_eq!(metrics.counts("portcullis_second_factors_total"), counts);
+}
+
+#[test]
 fn database_connections_is_the_size_of_the_pool() {
     let setup = Backend::Postgres.service().set("DATABASE_CONNECTIONS", "3").set("METRICS_ADDR", "127.0.0.1:0");
     let service = setup.start();

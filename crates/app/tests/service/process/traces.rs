@@ -109,6 +109,24 @@ POST /auth/refresh
 ";
 
 #[test]
+fn encryption_of_secrets_is_traced_and_a_damaged_one_is_an_error() {
+    let (setup, collector) = traced(Backend::Sqlite);
+    let service = setup.start();
+    let enrolled = service.enrolled();
+    service.database.execute("UPDATE totp_factors SET secret = X'00'");
+    service.login_with(&enrolled.account, &enrolled.app.code()).expect_unavailable();
+    service.stop();
+    let spans = collector.spans();
+    let errors = |name: &str| -> Vec<_> {
+        spans.iter().filter(|span| span.name == name).map(|span| attribute(span, "error.type")).collect()
+    };
+    assert_eq!(errors("secret seal"), [None]);
+    let mut opened = errors("secret open");
+    opened.sort();
+    assert_eq!(opened, [None, Some("damaged".to_owned())]);
+}
+
+#[test]
 fn no_span_tells_what_a_caller_wrote() {
     const MARKER: &str = "Zk7marker7kZ";
     let (setup, collector) = traced(Backend::Sqlite);

@@ -160,6 +160,7 @@ impl House {
             store: self.store.clone(),
             sealer: Arc::new(PlainSealer),
             totp: Arc::new(PlainTotp),
+            observer: Arc::new(()),
             limits: self.limits.clone(),
             devices: self.devices.clone(),
             outbox: self.outbox.clone(),
