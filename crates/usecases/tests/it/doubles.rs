@@ -1,21 +1,21 @@
 //! Test doubles: a blocklist and a readable token format.
 
-use chrono::{DateTime, Utc};
-use portcullis_domain::registration::Password;
-use portcullis_domain::tokens::Claims;
+use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::registration::{Password, UserId};
+use portcullis_domain::sessions::SessionId;
+use portcullis_domain::tokens::{AccessClaims, ChallengeClaims, ChallengePurpose, Claims, Jti, RefreshClaims};
+use portcullis_domain::verification::PasswordVersion;
 use portcullis_ports::{
     InvalidToken, MacSigner, OutboxNotifier, PasswordBlocklist, SigningError, TokenIssuer, TokenVerifier,
 };
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// Writes claims as `kind.user.jti.sid.iat.exp`, with `-` for what is missing, and remembers them.
+/// Writes claims as `kind.user.jti.sid.iat.exp`, with `-` if there is no session. A challenge has its
+/// purpose as kind and the version of the password in place of the `jti`.
 #[derive(Default)]
 pub(crate) struct PlainTokens {
     pub(crate) broken: AtomicBool,
-    signed: Mutex<HashMap<String, Claims>>,
 }
 
 impl TokenIssuer for PlainTokens {
@@ -24,22 +24,57 @@ impl TokenIssuer for PlainTokens {
             return Err(SigningError("no key".to_owned()));
         }
         let (kind, id, jti, session, times) = match claims {
-            Claims::Access(c) => ("access", c.user_id, Some(c.jti), c.session_id, [c.issued_at, c.expires_at]),
-            Claims::Refresh(c) => ("refresh", c.user_id, Some(c.jti), c.session_id, [c.issued_at, c.expires_at]),
-            Claims::Challenge(c) => ("mfa", c.user_id, None, Some(c.session_id), [c.issued_at, c.expires_at]),
+            Claims::Access(c) => ("access", c.user_id, c.jti.to_string(), c.session_id, [c.issued_at, c.expires_at]),
+            Claims::Refresh(c) => ("refresh", c.user_id, c.jti.to_string(), c.session_id, [c.issued_at, c.expires_at]),
+            Claims::Challenge(c) => {
+                let version = hex::encode(c.password.as_bytes());
+                (c.purpose.as_str(), c.user_id, version, Some(c.session_id), [c.issued_at, c.expires_at])
+            }
         };
         let [iat, exp] = times.map(|time| time.timestamp());
-        let jti = jti.map_or_else(|| "-".to_owned(), |jti| jti.to_string());
         let sid = session.map_or_else(|| "-".to_owned(), |session| session.to_string());
-        let token = format!("{kind}.{id}.{jti}.{sid}.{iat}.{exp}");
-        self.signed.lock().unwrap().insert(token.clone(), claims.clone());
-        Ok(token)
+        Ok(format!("{kind}.{id}.{jti}.{sid}.{iat}.{exp}"))
     }
 }
 
 impl TokenVerifier for PlainTokens {
     fn verify(&self, token: &str, _: DateTime<Utc>) -> Result<Claims, InvalidToken> {
-        self.signed.lock().unwrap().get(token).cloned().ok_or(InvalidToken)
+        read(token).ok_or(InvalidToken)
+    }
+}
+
+fn read(token: &str) -> Option<Claims> {
+    let mut parts = token.split('.');
+    let kind = parts.next()?;
+    let user_id = UserId::parse(parts.next()?)?;
+    let jti = parts.next()?;
+    let session_id = match parts.next()? {
+        "-" => None,
+        sid => Some(SessionId::parse(sid)?),
+    };
+    let mut time = || Some(DateTime::UNIX_EPOCH + TimeDelta::seconds(parts.next()?.parse().ok()?));
+    let (issued_at, expires_at, authentication) = (time()?, time()?, None);
+    if let Some(purpose) = ChallengePurpose::ALL.into_iter().find(|purpose| purpose.as_str() == kind) {
+        let password = PasswordVersion::new(hex::decode(jti).ok()?.try_into().ok()?);
+        let session_id = session_id?;
+        return Some(Claims::Challenge(ChallengeClaims {
+            user_id,
+            session_id,
+            purpose,
+            password,
+            issued_at,
+            expires_at,
+        }));
+    }
+    let jti = Jti::parse(jti)?;
+    match kind {
+        "access" => {
+            Some(Claims::Access(AccessClaims { user_id, jti, session_id, authentication, issued_at, expires_at }))
+        }
+        "refresh" => {
+            Some(Claims::Refresh(RefreshClaims { user_id, jti, session_id, authentication, issued_at, expires_at }))
+        }
+        _ => None,
     }
 }
 

@@ -6,9 +6,9 @@ use crate::world::World;
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::Occasion;
-use portcullis_domain::registration::{EmailAddress, Password, PasswordHash};
+use portcullis_domain::registration::{EmailAddress, Password, PasswordHash, User};
 use portcullis_domain::verification::{OneTimeToken, Purpose};
-use portcullis_ports::{StoreExt, TxMode};
+use portcullis_ports::{Clock, StoreExt, TxMode};
 use portcullis_testkit::{Accesses, Watched};
 use portcullis_usecases::recovery::{ChangePassword, PasswordChange};
 use portcullis_usecases::tokens::TokenPair;
@@ -59,7 +59,7 @@ fn a_change_of_the_password_needs_the_password_and_a_better_one() {
 #[test]
 fn every_new_hash_keeps_the_mark_of_a_second_factor() {
     let world = World::new();
-    let ada = world.adopt("ada@example.org", "$portcullis-2fa$old:correct horse").id;
+    let User { id: ada, email, .. } = world.adopt("ada@example.org", "$portcullis-2fa$old:correct horse");
     let credentials = || world.owner(ada).credentials;
     let is_marked = |password: &str| {
         let stored = credentials();
@@ -69,6 +69,8 @@ fn every_new_hash_keeps_the_mark_of_a_second_factor() {
     assert!(is_marked(":correct horse"), "hashed anew at a login");
     world.change_password(&pair, "correct horse", "battery staple").unwrap();
     assert!(is_marked(":battery staple"), "changed");
+    // A reset of an unverified account removes what a stranger may have set up.
+    assert!(world.store.write(|tx| tx.users().verify_email(ada, &email, world.clock.now())).unwrap());
     world.reset(&forgotten(&world), "forgotten staple").unwrap();
     assert!(is_marked(":forgotten staple"), "reset");
     set_password(&world, ada, "operator's staple").unwrap();
