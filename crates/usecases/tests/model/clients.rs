@@ -1,8 +1,7 @@
-//! Clients of a scenario and its parameters.
+//! Clients of a scenario, their requests and its parameters.
 
 use crate::database::{Flaw, Isolation};
-use crate::replay::Request;
-use crate::rows::{ANOTHER, MODELLED, Seconds, Token};
+use crate::rows::{ANOTHER, MODELLED, Seconds, Sid, Token};
 use portcullis_domain::tokens::RefreshPolicy;
 
 /// Role of a client.
@@ -21,6 +20,51 @@ pub(crate) enum Role {
     Ender(&'static [End]),
 }
 
+/// Request of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Request {
+    Refresh {
+        token: Token,
+        key: Option<u8>,
+    },
+    LogOut {
+        token: Token,
+    },
+    /// Sent with the access token of a session.
+    LogOutAll {
+        bearer: Sid,
+    },
+    /// Sent with the access token of a session, which is kept.
+    ChangePassword {
+        bearer: Sid,
+    },
+    /// Sent with a token from an email.
+    ResetPassword,
+    /// Confirms the account's first second factor, with the access token of a session, which is kept.
+    ConfirmFactor {
+        bearer: Sid,
+    },
+    /// Removes the account's only second factor, with the access token of a session, which is kept.
+    RemoveFactor {
+        bearer: Sid,
+    },
+    /// Revokes the modelled session, with the access token of a session.
+    Revoke {
+        bearer: Sid,
+    },
+}
+
+impl Request {
+    /// Returns whether the request ends all sessions but the modelled one.
+    pub(crate) fn spares(self) -> bool {
+        let bearer = match self {
+            Self::ChangePassword { bearer } | Self::ConfirmFactor { bearer } | Self::RemoveFactor { bearer } => bearer,
+            _ => return false,
+        };
+        bearer == MODELLED
+    }
+}
+
 /// Ways to end this session or another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
@@ -33,6 +77,14 @@ pub(crate) enum End {
     ChangeElsewhere,
     /// A password reset: all sessions end.
     Reset,
+    /// The first second factor, set up in this session: all others end.
+    EnrolHere,
+    /// The same in another session: this one ends.
+    EnrolElsewhere,
+    /// The last second factor, removed in this session: all others end.
+    RemoveHere,
+    /// The same in another session: this one ends.
+    RemoveElsewhere,
 }
 
 /// A scenario to explore.
@@ -54,6 +106,9 @@ pub(crate) struct Scenario {
     pub(crate) flaw: Flaw,
 }
 
+/// Ends that spare this session.
+pub(crate) const SPARING: &[End] = &[End::ChangeHere, End::EnrolHere, End::RemoveHere];
+
 /// Seconds past the overlap and within the grace, and past both.
 pub(crate) const WAITS: [Seconds; 2] = [6, 11];
 
@@ -66,6 +121,10 @@ impl End {
             Self::ChangeHere => Request::ChangePassword { bearer: MODELLED },
             Self::ChangeElsewhere => Request::ChangePassword { bearer: ANOTHER },
             Self::Reset => Request::ResetPassword,
+            Self::EnrolHere => Request::ConfirmFactor { bearer: MODELLED },
+            Self::EnrolElsewhere => Request::ConfirmFactor { bearer: ANOTHER },
+            Self::RemoveHere => Request::RemoveFactor { bearer: MODELLED },
+            Self::RemoveElsewhere => Request::RemoveFactor { bearer: ANOTHER },
         }
     }
 }

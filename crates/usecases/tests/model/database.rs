@@ -193,6 +193,7 @@ impl Step<'_> {
                 let ended = self.has_ended(*session);
                 self.reply(Reply::Session { ended })
             }
+            Call::Reauthenticate(session) => self.reauthenticate(*session),
             Call::End(session) => self.end(&[*session], Some(*session)),
             Call::EndAll { keep } => {
                 let sessions: Vec<_> = [0, 1].into_iter().filter(|session| Some(*session) != *keep).collect();
@@ -245,6 +246,15 @@ impl Step<'_> {
             self.write(Row { state: State::Revoked, ..row });
         }
         self.reply(Reply::Told(live.is_some()))
+    }
+
+    fn reauthenticate(&mut self, session: Sid) -> Progress {
+        if !self.is_free(Lock::Session(session)) {
+            return Progress::Waits;
+        }
+        let active = !self.has_ended(session);
+        self.own.locks.extend(active.then_some(Lock::Session(session)));
+        self.reply(Reply::Told(active))
     }
 
     /// Two statements: the sessions, then the live tokens. The second sees later commits than the

@@ -2,9 +2,8 @@
 //! with the fewest steps.
 
 use crate::answers::Answer;
-use crate::clients::{Role, Scenario};
+use crate::clients::{Request, Role, Scenario};
 use crate::properties::violated;
-use crate::replay::Request;
 use crate::world::{Action, Phase, Stage, World};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,8 +1,8 @@
 //! Properties that must hold in every reachable state.
 
 use crate::answers::Answer;
-use crate::replay::Request;
-use crate::rows::{FIRST, MODELLED, Row, State};
+use crate::clients::Request;
+use crate::rows::{ANOTHER, FIRST, MODELLED, Row, State};
 use crate::world::{Flight, Phase, Stage, World, owners_key};
 
 /// Returns the violated property, or `None`.
@@ -62,7 +62,10 @@ fn answer_is_right(world: &World, flight: &Flight, answer: Answer) -> Option<Str
             Some("a token that was spent before the grace was shown, and the session lives".to_owned())
         }
         (Request::Refresh { .. }, _) => None,
-        (Request::ChangePassword { bearer: MODELLED }, _) => None,
+        (request, answer) if request.spares() => {
+            let spared = answer == Answer::Ended && !world.database.ended[usize::from(ANOTHER)];
+            spared.then(|| "the other session was ended, and goes on".to_owned())
+        }
         (_, Answer::Ended) if world.usable() > 0 => Some("the session was ended, and has a live token".to_owned()),
         _ => None,
     }

@@ -2,8 +2,9 @@
 //! recorded so far. They run again from the beginning at every step, so that their state can be stored,
 //! compared and restored.
 
-use crate::accounts::{account, memory, outbox, secrets};
+use crate::accounts::{account, enrolled_memory, memory, outbox, secrets};
 use crate::answers::{Answer, refused};
+use crate::clients::Request;
 use crate::rows::{
     Call, Exchange, MODELLED, Reply, Row, Seconds, Sid, Spent, State, Token, key, moment, seconds, session, session_of,
     sid, token_of,
@@ -24,34 +25,8 @@ use portcullis_ports::{
 use portcullis_testkit::{FixedClock, MemoryStore};
 use portcullis_usecases::Caller;
 use portcullis_usecases::sessions::{LogOut, LogOutAll, LogoutAll, RevokeSession, SessionRevocation};
-use portcullis_usecases::tokens::{Authenticate, Refresh, RefreshExchange, TokenFactory};
+use portcullis_usecases::tokens::{Authenticate, Authenticated, Refresh, RefreshExchange, TokenFactory};
 use std::sync::{Arc, Mutex};
-
-/// Request of a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Request {
-    Refresh {
-        token: Token,
-        key: Option<u8>,
-    },
-    LogOut {
-        token: Token,
-    },
-    /// Sent with the access token of a session.
-    LogOutAll {
-        bearer: Sid,
-    },
-    /// Sent with the access token of a session, which is kept.
-    ChangePassword {
-        bearer: Sid,
-    },
-    /// Sent with a token from an email.
-    ResetPassword,
-    /// Revokes the modelled session, with the access token of a session.
-    Revoke {
-        bearer: Sid,
-    },
-}
 
 /// Next step of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -239,8 +214,8 @@ impl SessionRepository for TapeTx<'_> {
         }
     }
 
-    fn reauthenticate(&mut self, _: SessionId, _: &Authentication) -> Result<bool, StoreError> {
-        unreachable!()
+    fn reauthenticate(&mut self, id: SessionId, _: &Authentication) -> Result<bool, StoreError> {
+        self.store.told(Call::Reauthenticate(session_of(id)))
     }
 
     fn record(&mut self, _: SessionId, _: &SessionEvent) -> Result<(), StoreError> {
@@ -319,7 +294,9 @@ impl Run {
     /// Runs the use case with the recorded responses.
     pub(crate) fn next(&self, replies: &[Reply], rules: &Rules) -> Next {
         let tape = Mutex::new(Tape { replies: replies.to_vec(), ..Tape::default() });
-        let store = Arc::new(TapeStore { tape, one_statement: rules.one_statement, memory: memory() });
+        let removes = matches!(self.request, Request::RemoveFactor { .. });
+        let memory = if removes { enrolled_memory() } else { memory() };
+        let store = Arc::new(TapeStore { tape, one_statement: rules.one_statement, memory });
         let answer = self.answer(store.clone(), rules);
         let wanted = store.tape.lock().unwrap().wanted.take();
         wanted.map_or(Next::Answers(answer), Next::Asks)
@@ -335,6 +312,12 @@ impl Run {
             }
             Request::ChangePassword { bearer } => {
                 self.as_owner(&store, bearer, |owner| self.change_password(&store, owner))
+            }
+            Request::ConfirmFactor { bearer } => {
+                self.as_owner(&store, bearer, |owner| self.confirm_factor(&store, owner))
+            }
+            Request::RemoveFactor { bearer } => {
+                self.as_owner(&store, bearer, |owner| self.remove_factor(&store, &owner))
             }
             Request::ResetPassword if self.reset_password(&store) => Answer::Ended,
             Request::ResetPassword => Answer::Failed,
@@ -377,12 +360,7 @@ impl Run {
         }
     }
 
-    fn as_owner(
-        &self,
-        store: &Arc<TapeStore>,
-        bearer: Sid,
-        act: impl Fn(portcullis_usecases::tokens::Authenticated) -> bool,
-    ) -> Answer {
+    fn as_owner(&self, store: &Arc<TapeStore>, bearer: Sid, act: impl Fn(Authenticated) -> bool) -> Answer {
         let (verifier, sessions) = (Arc::new(ClearTokens), SessionPolicy::default());
         let verb = Authenticate { store: store.clone(), verifier, sessions, clock: self.clock() };
         match verb.run(&access_token(bearer, self.at)) {

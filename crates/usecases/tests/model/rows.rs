@@ -2,6 +2,7 @@
 //! `database.rs` changes the rows.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::login::{Authentication, Method, Methods};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshState, RefreshToken, SpendRecord};
@@ -76,6 +77,7 @@ pub(crate) enum Call {
     FindSession(Sid),
     End(Sid),
     EndAll { keep: Option<Sid> },
+    Reauthenticate(Sid),
     Record,
     Bearer(Sid),
     Rotate(Exchange),
@@ -121,7 +123,9 @@ pub(crate) fn key(number: Key) -> IdempotencyKeyDigest {
 }
 
 pub(crate) fn session(number: Sid, ended: bool) -> Session {
-    let session = Session::begin(sid(number), OWNER, moment(0));
+    let shown = Methods::from(Method::Password).with(Method::OneTimeCode);
+    let by = Authentication::new(shown, moment(0));
+    let session = Session::begin(sid(number), OWNER, moment(0)).with_authentication(by);
     if ended { session.end(moment(0)) } else { session }
 }
 

@@ -2,9 +2,9 @@
 //! `properties.rs` has the invariants, `explorer.rs` the search.
 
 use crate::answers::Answer;
-use crate::clients::{End, Role, Scenario, WAITS};
+use crate::clients::{Request, Role, SPARING, Scenario, WAITS};
 use crate::database::{Database, Flaw, Isolation, Lock, Pending, Progress, Step};
-use crate::replay::{Next, Request, Rules, Run};
+use crate::replay::{Next, Rules, Run};
 use crate::rows::{Call, FIRST, Found, Key, MODELLED, Reply, Row, Seconds, Spent, State, Token};
 use portcullis_domain::tokens::RefreshPolicy;
 use std::cell::RefCell;
@@ -195,7 +195,7 @@ impl Stage {
     pub(crate) fn is_honest(&self) -> bool {
         self.scenario.clients.iter().all(|(role, _)| match role {
             Role::Owner => true,
-            Role::Ender(ends) => *ends == [End::ChangeHere],
+            Role::Ender(ends) => ends.iter().all(|end| SPARING.contains(end)),
             _ => false,
         })
     }
@@ -351,8 +351,7 @@ impl Stage {
             return;
         };
         let request = flight.run.request;
-        let spares = matches!(request, Request::ChangePassword { bearer: MODELLED });
-        world.closed |= answer == Answer::Ended && !spares;
+        world.closed |= answer == Answer::Ended && !request.spares();
         if let Answer::Pair { token, .. } = answer {
             let given = &mut world.given[usize::from(self.is_thief(number))];
             given.push(token);
