@@ -14,6 +14,8 @@ mod login;
 mod mail;
 mod mail_fixtures;
 mod maintenance;
+mod mfa;
+mod mfa_fixtures;
 mod mfa_limits;
 mod notices;
 mod prehijacking;

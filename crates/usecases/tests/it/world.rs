@@ -27,6 +27,7 @@ use portcullis_usecases::{Caller, Counted};
 use std::sync::Arc;
 use std::time::Duration;
 
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) hasher: Arc<PlainHasher>,
@@ -43,6 +44,9 @@ pub(crate) struct World {
     pub(crate) notifier: Arc<CountingNotifier>,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) require_verified_email: bool,
+    pub(crate) require_second_factor: bool,
+    /// Time for which devices are trusted.
+    pub(crate) trust_for: Option<TimeDelta>,
 }
 
 impl World {
@@ -74,6 +78,8 @@ impl World {
             notifier,
             mailbox: Arc::default(),
             require_verified_email: false,
+            require_second_factor: false,
+            trust_for: None,
         }
     }
 
@@ -135,13 +141,17 @@ impl World {
         self.verb_on(self.store.clone())
     }
 
-    fn verb_on(&self, store: Arc<dyn Store>) -> LogIn {
+    pub(crate) fn verb_on(&self, store: Arc<dyn Store>) -> LogIn {
         let (devices, outbox) = (self.devices.clone(), self.outbox.clone());
         let (issuance, sessions, clock) = (self.issuance.clone(), self.sessions, self.clock.clone());
         let always_claims = false;
         let beginning =
             BeginSession { store: store.clone(), issuance, sessions, devices, outbox, always_claims, clock };
-        let policy = EntryPolicy { verified_email: self.require_verified_email, ..EntryPolicy::default() };
+        let policy = EntryPolicy {
+            verified_email: self.require_verified_email,
+            second_factor: self.require_second_factor,
+            trusted_devices: self.trust_for.is_some(),
+        };
         LogIn {
             second_factor: self.second_factor(store.clone()),
             store,
@@ -163,7 +173,7 @@ impl World {
             devices: self.devices.clone(),
             outbox: self.outbox.clone(),
             entropy: self.issuance.entropy.clone(),
-            trust_for: None,
+            trust_for: self.trust_for,
             clock: self.clock.clone(),
         })
     }
