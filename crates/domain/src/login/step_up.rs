@@ -2,6 +2,7 @@
 //! a sensitive call (RFC 9470).
 
 use super::Authentication;
+use crate::tokens::MAX_IAT_SKEW;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Condition of a sensitive call.
@@ -14,6 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// assert!(policy.is_recent(Some(&password), false, login + TimeDelta::minutes(10)));
 /// assert!(!policy.is_recent(Some(&password), false, login + TimeDelta::seconds(601)));
 /// assert!(!policy.is_recent(Some(&password), true, login), "the account has a second factor");
+/// assert!(!policy.is_recent(Some(&password), false, login - TimeDelta::minutes(2)), "in the future");
 /// assert!(!policy.is_recent(None, false, login), "never recorded");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +37,8 @@ impl StepUpPolicy {
     pub fn is_recent(&self, last: Option<&Authentication>, second_factor: bool, now: DateTime<Utc>) -> bool {
         last.is_some_and(|last| {
             let strong = last.methods.are_multi_factor() || !second_factor;
-            strong && now.signed_duration_since(last.at) <= self.max_age
+            let age = now.signed_duration_since(last.at);
+            strong && age <= self.max_age && age >= -MAX_IAT_SKEW
         })
     }
 }

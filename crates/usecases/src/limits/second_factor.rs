@@ -52,11 +52,4 @@ impl Limits {
         let call = call_of(guess.source.filter(|_| guess.is_call));
         self.admit_draws(Keeps::WrongGuess, [Some(own.unwrap_or_else(stranger)), Some(ceiling), call], None)
     }
-
-    /// Resets the guesses from unknown devices at the second factors of an account, once all of them
-    /// were removed. A password reset must not do this: an attacker who reads the owner's emails could
-    /// repeat it and guess on.
-    pub fn clear_second_factor(&self, user: UserId) {
-        self.clear(&[Budget::SecondFactor, Budget::SecondFactorDay].map(|budget| (budget, LimitSubject::User(user))));
-    }
 }

@@ -7,7 +7,7 @@ use crate::mfa::Challenge;
 use crate::sessions::{BeginSession, Entry, Uses};
 use portcullis_domain::login::{EntryPolicy, EntryRejection, LoginRejection, Methods, Owner, SignIn, Standing};
 use portcullis_domain::tokens::{ChallengeClaims, ChallengePurpose, Claims};
-use portcullis_ports::{StoreError, StoreExt};
+use portcullis_ports::{StoreError, StoreExt, Tx};
 
 /// Decides who may begin a session, and begins it.
 pub struct Gate {
@@ -27,7 +27,13 @@ impl Gate {
     /// that what was shown is used up.
     pub(crate) fn pass(&self, entry: &Entry<'_>, uses: Uses<'_>) -> Result<Option<LoggedIn>, LogInError> {
         let user_id = entry.owner.user.id;
-        match self.policy.decide(&self.standing(entry)?, entry.methods) {
+        let standing = self.standing(entry)?;
+        match self.policy.decide(&standing, entry.methods) {
+            // Asked again in the transaction: the trust may have ended meanwhile.
+            SignIn::Done if standing.trusted_device => {
+                let mut still = |tx: &mut dyn Tx| Ok(self.trusts_device(entry, tx)? && uses(tx)?);
+                Ok(self.beginning.run(entry, &mut still)?)
+            }
             SignIn::Done => Ok(self.beginning.run(entry, uses)?),
             SignIn::SecondFactorRequired => {
                 let challenge = self.challenge(entry, ChallengePurpose::SecondFactor)?;
@@ -55,11 +61,15 @@ impl Gate {
         if !asks || entry.methods.are_multi_factor() {
             return Ok(standing);
         }
-        let BeginSession { store, devices, clock, .. } = &self.beginning;
+        let trusted_device = self.beginning.store.read(|tx| self.trusts_device(entry, tx))?;
+        Ok(Standing { trusted_device, ..standing })
+    }
+
+    fn trusts_device(&self, entry: &Entry<'_>, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+        let BeginSession { devices, clock, .. } = &self.beginning;
         let user_id = entry.owner.user.id;
         let device = devices.hash(user_id, entry.device);
-        let trusted = store.read(|tx| tx.factors().trusted_devices(user_id, clock.now()))?;
-        Ok(Standing { trusted_device: trusted.iter().any(|trusted| trusted.device == device), ..standing })
+        Ok(tx.factors().trusted_devices(user_id, clock.now())?.iter().any(|trusted| trusted.device == device))
     }
 
     fn challenge(&self, entry: &Entry<'_>, purpose: ChallengePurpose) -> Result<Challenge, DependencyError> {

@@ -140,16 +140,18 @@ impl Counted for LogIn {
             let refuses = self.gate.refuses(&owner, Methods::from(Method::Password));
             let proof = if refuses { None } else { self.second_factor(&owner, input, known, caller)? };
             let is_outdated = verification == (PasswordCheck::Match { needs_rehash: true });
-            let owner = if refuses { owner } else { self.update(owner, input, is_outdated, &caller.cancellation) };
-            let owner = &owner;
+            let id = owner.user.id;
+            let updated =
+                if refuses { Some(owner) } else { self.update(owner, input, is_outdated, &caller.cancellation) };
+            let Some(owner) = &updated else { return Ok(Attempted::Outdated(id)) };
             let entry = Entry {
                 owner,
                 email: &input.email,
                 methods: password_and(proof.as_ref()),
                 session_id: self.gate.beginning.issuance.new_session_id(),
-                device: known.unwrap_or_else(|| self.devices.new_device()),
+                device: self.second_factor.device(known, proof.as_ref(), input.remember_device),
                 is_known: known.is_some(),
-                is_single: false,
+                is_locked: proof.as_ref().is_some_and(Proof::locks),
                 caller,
                 admission,
             };
@@ -205,18 +207,18 @@ impl LogIn {
     }
 
     /// Replaces an outdated hash, and marks that of an account with a second factor if another program
-    /// removed the mark. Returns the account with its current credentials, as far as known. A concurrent
-    /// password change wins. Failures do not fail the login: the next one tries again.
+    /// removed the mark. Returns the account with its current credentials, or `None` if they changed
+    /// meanwhile. Failures do not fail the login: the next one tries again.
     fn update(
         &self,
         owner: Owner,
         input: &PasswordLogin,
         is_outdated: bool,
         cancellation: &CancellationToken,
-    ) -> Owner {
+    ) -> Option<Owner> {
         let (user_id, read) = (owner.user.id.get(), &owner.credentials);
         if !is_outdated && !read.lacks_mark() {
-            return owner;
+            return Some(owner);
         }
         let rehash = || self.hasher.rehash(&input.password, read.hash(), cancellation);
         let hash = if is_outdated { rehash() } else { Ok(read.hash().clone()) };
@@ -229,12 +231,14 @@ impl LogIn {
         match replaced {
             Ok(Some(credentials)) => {
                 tracing::info!(target: LOG, user_id, "Password hash replaced");
-                return Owner { credentials, ..owner };
+                Some(Owner { credentials, ..owner })
             }
-            Ok(None) => {}
-            Err(error) => tracing::warn!(target: LOG, user_id, %error, "Password hash not replaced"),
+            Ok(None) => None,
+            Err(error) => {
+                tracing::warn!(target: LOG, user_id, %error, "Password hash not replaced");
+                Some(owner)
+            }
         }
-        owner
     }
 
     /// Rebinds links and queued emails to the new hash, because the password stays the same.

@@ -2,6 +2,7 @@
 
 use super::recovery_codes::new_codes;
 use super::second_factor::Match;
+use super::step_up::lock_session;
 use super::{Challenges, Enrollee, FactorCode, MfaError, MfaReason, SecondFactor};
 use crate::LOG;
 use crate::caller::Caller;
@@ -108,16 +109,16 @@ impl ConfirmTotp {
 
     /// Confirms the factor from a session, whose user has then shown a second factor.
     fn in_session(&self, confirming: &Confirming<'_>, session: &Authenticated) -> Result<Enabled, MfaError> {
-        let shown = session.authentication.map(|last| last.methods).unwrap_or_default();
-        let by = Authentication::new(shown.with(Method::OneTimeCode), confirming.at);
-        let enabled = self.challenges.store.write(|tx| {
-            tx.sessions().lock_account(confirming.owner.user.id)?;
+        self.challenges.store.write(|tx| {
+            let (_, last) = lock_session(session, tx)?;
             if let Some(id) = session.session_id {
+                let shown = last.map(|last| last.methods).unwrap_or_default();
+                let by = Authentication::new(shown.with(Method::OneTimeCode), confirming.at);
                 tx.sessions().reauthenticate(id, &by)?;
             }
-            self.confirm(confirming, session.session_id, tx)
-        })?;
-        Ok(enabled.ok_or(MfaReason::NotFound)?)
+            let enabled = self.confirm(confirming, session.session_id, tx)?;
+            enabled.ok_or_else(|| MfaReason::NotFound.into())
+        })
     }
 
     /// Confirms the factor in the transaction that begins the session of a login.
@@ -136,7 +137,7 @@ impl ConfirmTotp {
             session_id,
             device: known.unwrap_or_else(|| self.second_factor.devices.new_device()),
             is_known: known.is_some(),
-            is_single: true,
+            is_locked: true,
             caller,
             admission: &Admission::default(),
         };

@@ -7,7 +7,7 @@ use crate::failure::DependencyError;
 use crate::limits::DeviceCookies;
 use crate::tokens::Authenticated;
 use portcullis_domain::mfa::{TrustedDevice, TrustedDeviceId};
-use portcullis_ports::{Clock, Store, StoreExt};
+use portcullis_ports::{Clock, Store, StoreError, StoreExt};
 use std::sync::Arc;
 
 /// Trusted device of the caller's account.
@@ -47,7 +47,11 @@ impl TrustedDevices {
     /// Returns [`MfaReason::NotFound`] if it is not one of the caller's.
     pub fn forget(&self, session: &Authenticated, id: TrustedDeviceId) -> Result<(), MfaError> {
         let user_id = session.user.id;
-        if !self.store.write(|tx| tx.factors().forget_device(user_id, &id))? {
+        let forgotten: Result<bool, StoreError> = self.store.write(|tx| {
+            tx.sessions().lock_account(user_id)?;
+            tx.factors().forget_device(user_id, &id)
+        });
+        if !forgotten? {
             return Err(MfaReason::NotFound.into());
         }
         tracing::info!(target: LOG, user_id = user_id.get(), "Trusted device forgotten");
@@ -57,7 +61,12 @@ impl TrustedDevices {
     /// Forgets all devices.
     pub fn forget_all(&self, session: &Authenticated) -> Result<(), DependencyError> {
         let user_id = session.user.id;
-        let devices = self.store.write(|tx| tx.factors().forget_devices(user_id))?;
+        let devices: Result<u32, StoreError> = self.store.write(|tx| {
+            // A login in flight either finds no trusted device or is ordered before this call.
+            tx.sessions().lock_account(user_id)?;
+            tx.factors().forget_devices(user_id)
+        });
+        let devices = devices?;
         tracing::info!(target: LOG, user_id = user_id.get(), devices, "Trusted devices forgotten");
         Ok(())
     }

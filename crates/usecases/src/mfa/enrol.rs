@@ -58,16 +58,16 @@ pub struct EnrolTotp {
 impl EnrolTotp {
     /// Stores a pending factor, in place of an earlier pending one.
     pub fn run(&self, input: TotpEnrolment) -> Result<TotpEnrolled, MfaError> {
-        let owner = self.challenges.enrolling(&input.enrollee)?;
-        if let Enrollee::Session(caller) = &input.enrollee {
-            self.step_up.require(caller, &owner).map_err(MfaReason::from)?;
-        }
-        let (user, now) = (&owner.user, self.clock.now());
+        let user = &self.challenges.enrolling(&input.enrollee)?.user;
+        let now = self.clock.now();
         let (id, secret) = (FactorId::from_random(self.entropy.array()), TotpSecret::from_random(self.entropy.array()));
         let sealed = self.sealer.seal(&sealing_context(&id), secret.expose()).map_err(DependencyError::from)?;
         let factor = TotpFactor::new(id, user.id, input.name, SealedSecret::new(sealed), now);
         self.challenges.store.write(|tx| {
-            tx.sessions().lock_account(user.id)?;
+            match &input.enrollee {
+                Enrollee::Session(caller) => drop(self.step_up.require(caller, tx)?),
+                Enrollee::LogIn(_) => tx.sessions().lock_account(user.id)?,
+            }
             let confirmed = tx.factors().totp(user.id)?.iter().filter(|factor| factor.is_confirmed()).count();
             if confirmed >= MAX_TOTP_FACTORS {
                 return Err(MfaReason::Conflict(FactorConflict::TooMany).into());

@@ -1,6 +1,6 @@
 //! Authenticates the user of a session again, for calls that need recent authentication.
 
-use super::second_factor::{Used, password_and};
+use super::second_factor::{Proof, Used, password_and};
 use super::{FactorCode, SecondFactor};
 use crate::LOG;
 use crate::caller::Caller;
@@ -135,6 +135,9 @@ impl Reauthenticate {
         };
         let by = Authentication::new(password_and(proof.as_ref()), self.second_factor.clock.now());
         self.second_factor.store.write(|tx| {
+            if proof.as_ref().is_some_and(Proof::locks) {
+                tx.sessions().lock_account(owner.user.id)?;
+            }
             if !tx.credentials().still_current(owner.user.id, &owner.credentials)? {
                 return Ok(None);
             }

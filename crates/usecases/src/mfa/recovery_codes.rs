@@ -32,9 +32,7 @@ impl RenewRecoveryCodes {
         let user_id = caller.user.id;
         let (codes, digests) = new_codes(&*self.entropy);
         self.store.write(|tx| {
-            tx.sessions().lock_account(user_id)?;
-            let owner = tx.credentials().owner(user_id)?.ok_or(MfaReason::Revoked)?;
-            self.step_up.require(caller, &owner).map_err(MfaReason::from)?;
+            let owner = self.step_up.require(caller, tx)?;
             if !owner.credentials.has_second_factor() {
                 return Err(MfaReason::NotFound.into());
             }

@@ -4,7 +4,7 @@ use super::{FactorConflict, MfaError, MfaReason, StepUp};
 use crate::LOG;
 use crate::caller::Caller;
 use crate::login::hash_contention;
-use crate::mail::Outbox;
+use crate::mail::{MailCause, Outbox};
 use crate::tokens::Authenticated;
 use portcullis_domain::login::Owner;
 use portcullis_domain::mail::Occasion;
@@ -14,10 +14,16 @@ use portcullis_ports::{Clock, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
 /// Removes the factors, recovery codes and trusted devices of a locked account, and the mark of its hash.
-/// Returns the account as it is then.
-pub(crate) fn remove_factors(owner: Owner, tx: &mut dyn Tx) -> Result<Owner, StoreError> {
+/// Notifies the owner if there was a factor. Returns the account as it is then.
+pub(crate) fn remove_factors(
+    owner: Owner,
+    (outbox, cause): (&Outbox, &MailCause<'_>),
+    tx: &mut dyn Tx,
+) -> Result<Owner, StoreError> {
     let (id, credentials) = (owner.user.id, &owner.credentials);
-    tx.factors().remove_all(id)?;
+    if tx.factors().remove_all(id)? {
+        outbox.enqueue_notice(Occasion::FactorRemoved, &owner.user, cause, tx)?;
+    }
     let unmarked = credentials.clone().unmarked();
     if credentials.is_marked() && !tx.credentials().replace(id, credentials, &unmarked)? {
         return Err(hash_contention());
@@ -44,14 +50,13 @@ impl RemoveTotp {
     pub fn run(&self, session: &Authenticated, id: FactorId, caller: &Caller) -> Result<(), MfaError> {
         let (user_id, at) = (session.user.id, self.clock.now());
         let sessions = self.store.write(|tx| {
-            tx.sessions().lock_account(user_id)?;
-            let owner = tx.credentials().owner(user_id)?.ok_or(MfaReason::Revoked)?;
-            self.step_up.require(session, &owner).map_err(MfaReason::from)?;
+            let owner = self.step_up.require(session, tx)?;
             if !tx.factors().remove_totp(user_id, &id)? {
                 return Err(MfaReason::NotFound.into());
             }
             tx.factors().forget_devices(user_id)?;
             self.outbox.enqueue_notice(Occasion::FactorRemoved, &owner.user, &caller.cause(at), tx)?;
+            // Without a factor any more, removing the rest sends no second notice.
             if tx.factors().totp(user_id)?.iter().any(|factor| factor.is_confirmed()) {
                 return Ok(0);
             }
@@ -59,7 +64,7 @@ impl RemoveTotp {
                 return Err(MfaReason::Conflict(FactorConflict::Required).into());
             }
             let session_end = caller.session_end(EndReason::MfaDisabled, at);
-            remove_factors(owner, tx)?;
+            remove_factors(owner, (&self.outbox, &caller.cause(at)), tx)?;
             Ok::<_, MfaError>(tx.sessions().end_all(user_id, &KeepSessions::from(session.session_id), &session_end)?)
         })?;
         self.outbox.notify_worker();

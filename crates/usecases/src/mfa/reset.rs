@@ -5,7 +5,6 @@ use crate::LOG;
 use crate::caller::Caller;
 use crate::mail::Outbox;
 use crate::registration::{AccountError, AccountReason};
-use portcullis_domain::mail::Occasion;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{EndReason, KeepSessions};
 use portcullis_ports::{Clock, Store, StoreExt};
@@ -45,9 +44,8 @@ impl ResetMfa {
                 return Ok(MfaReset { changed: false, sessions_ended: 0 });
             }
             let session_end = caller.session_end(EndReason::MfaReset, at);
-            let owner = remove_factors(owner, tx)?;
+            remove_factors(owner, (&self.outbox, &caller.cause(at)), tx)?;
             let sessions_ended = tx.sessions().end_all(user_id, &KeepSessions::default(), &session_end)?;
-            self.outbox.enqueue_notice(Occasion::FactorRemoved, &owner.user, &caller.cause(at), tx)?;
             Ok::<_, AccountError>(MfaReset { changed: true, sessions_ended })
         })?;
         self.outbox.notify_worker();

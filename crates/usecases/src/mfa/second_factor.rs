@@ -54,6 +54,14 @@ pub(crate) struct Proof {
     _admission: Admission,
 }
 
+impl Proof {
+    /// Returns whether the account must be locked before the code is used up: only one call may find that it
+    /// used the last recovery code.
+    pub(crate) fn locks(&self) -> bool {
+        matches!(self.code, Match::RecoveryCode(_))
+    }
+}
+
 /// A code that was used up. The default is that none was shown.
 #[derive(Default)]
 pub(crate) struct Used {
@@ -66,6 +74,19 @@ pub(crate) struct Used {
 pub(super) enum Match {
     Step(FactorId, TimeStep),
     RecoveryCode(RecoveryCodeDigest),
+}
+
+/// Reason why a code was not judged.
+pub(super) enum MatchError {
+    /// It is not the code of any factor that could be read, but others could not.
+    PartlyUnreadable(SealError),
+    Failed(DependencyError),
+}
+
+impl<E: Into<DependencyError>> From<E> for MatchError {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
 }
 
 impl SecondFactor {
@@ -86,7 +107,7 @@ impl SecondFactor {
         owner: &Owner,
         device: Option<DeviceId>,
         caller: &Caller,
-        matches: impl FnOnce() -> Result<Option<Match>, DependencyError>,
+        matches: impl FnOnce() -> Result<Option<Match>, MatchError>,
     ) -> Result<Option<Proof>, UseCaseError<R>> {
         // The call itself is charged elsewhere.
         let guess = SecondFactorGuess { is_call: false, ..SecondFactorGuess::new(owner.user.id, device, caller) };
@@ -97,7 +118,16 @@ impl SecondFactor {
                 self.limits.charge_refusal(limited, caller.source());
             }
         })?;
-        if let Some(code) = matches()? {
+        let matched = match matches() {
+            // The code was checked, so the charge stays. Else codes could be guessed at without end.
+            Err(MatchError::PartlyUnreadable(error)) => {
+                admission.commit();
+                return Err(DependencyError::from(error).into());
+            }
+            Err(MatchError::Failed(error)) => return Err(error.into()),
+            Ok(matched) => matched,
+        };
+        if let Some(code) = matched {
             self.observer.on_attempt(SecondFactorOutcome::Right);
             return Ok(Some(Proof { code, _admission: admission }));
         }
@@ -114,7 +144,14 @@ impl SecondFactor {
         self.devices.recognise(cookie, &owner.user.email, owner.credentials.hash())
     }
 
-    fn find(&self, user_id: UserId, code: &FactorCode) -> Result<Option<Match>, DependencyError> {
+    /// Returns the device of a login: a new one if it is to be trusted, since its cookie may have been copied
+    /// before.
+    pub(crate) fn device(&self, known: Option<DeviceId>, proof: Option<&Proof>, remember: bool) -> DeviceId {
+        let trusts = remember && proof.is_some() && self.trust_for.is_some();
+        known.filter(|_| !trusts).unwrap_or_else(|| self.devices.new_device())
+    }
+
+    fn find(&self, user_id: UserId, code: &FactorCode) -> Result<Option<Match>, MatchError> {
         match code {
             FactorCode::Unreadable => Ok(None),
             FactorCode::Recovery(code) => {
@@ -125,16 +162,20 @@ impl SecondFactor {
             FactorCode::Totp(code) => {
                 let factors = self.store.read(|tx| tx.factors().totp(user_id))?;
                 let confirmed = factors.iter().filter(|factor| factor.is_confirmed());
-                let mut unreadable = None;
+                let (mut checked, mut unreadable) = (false, None);
                 for factor in confirmed {
                     match self.step(factor, *code) {
                         Ok(Some(step)) => return Ok(Some(Match::Step(factor.id, step))),
-                        Ok(None) => {}
+                        Ok(None) => checked = true,
                         Err(error) => unreadable = Some(error),
                     }
                 }
                 // The code may have been that of the factor that cannot be read.
-                unreadable.map_or(Ok(None), |error| Err(error.into()))
+                match unreadable {
+                    None => Ok(None),
+                    Some(error) if checked => Err(MatchError::PartlyUnreadable(error)),
+                    Some(error) => Err(error.into()),
+                }
             }
         }
     }
@@ -198,11 +239,15 @@ impl SecondFactor {
         Ok(logged_in.map(|logged_in| LoggedIn { recovery_codes: used.recovery_codes, ..logged_in }))
     }
 
+    /// Trusts the device of a login, in place of the id that it had before and of the oldest devices.
     fn trust(&self, entry: &Entry<'_>, now: DateTime<Utc>, tx: &mut dyn Tx) -> Result<(), StoreError> {
         let Some(trust_for) = self.trust_for else { return Ok(()) };
         let user_id = entry.owner.user.id;
-        for excess in tx.factors().trusted_devices(user_id, now)?.iter().skip(MAX_TRUSTED_DEVICES - 1) {
-            tx.factors().forget_device(user_id, &excess.id)?;
+        let before = self.known_device(entry.owner, entry.caller).map(|device| self.devices.hash(user_id, device));
+        for (number, trusted) in tx.factors().trusted_devices(user_id, now)?.iter().enumerate() {
+            if Some(trusted.device) == before || number >= MAX_TRUSTED_DEVICES - 1 {
+                tx.factors().forget_device(user_id, &trusted.id)?;
+            }
         }
         tx.factors().trust(&TrustedDevice {
             id: TrustedDeviceId::from_random(self.entropy.array()),

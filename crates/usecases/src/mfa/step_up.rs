@@ -1,11 +1,12 @@
 //! Refuses sensitive calls of sessions whose user was authenticated too long ago or too weakly.
 
+use super::{MfaError, MfaReason};
 use crate::failure::Reason;
 use crate::tokens::Authenticated;
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::login::{Owner, StepUpPolicy};
-use portcullis_ports::Clock;
+use portcullis_domain::login::{Authentication, Owner, StepUpPolicy};
+use portcullis_ports::{Clock, Tx};
 use std::sync::Arc;
 
 /// The user must authenticate again first.
@@ -33,11 +34,29 @@ pub struct StepUp {
 }
 
 impl StepUp {
-    pub(crate) fn require(&self, caller: &Authenticated, owner: &Owner) -> Result<(), StepUpRequired> {
+    /// Locks the account of a session and returns it, if the session was authenticated recently. Reads both
+    /// under the lock, so that a session that has ended meanwhile changes nothing.
+    pub(super) fn require(&self, caller: &Authenticated, tx: &mut dyn Tx) -> Result<Owner, MfaError> {
+        let (owner, last) = lock_session(caller, tx)?;
         let second_factor = owner.credentials.has_second_factor();
-        if self.policy.is_recent(caller.authentication.as_ref(), second_factor, self.clock.now()) {
-            return Ok(());
+        if self.policy.is_recent(last.as_ref(), second_factor, self.clock.now()) {
+            return Ok(owner);
         }
-        Err(StepUpRequired { max_age: self.policy.max_age, second_factor })
+        Err(MfaReason::from(StepUpRequired { max_age: self.policy.max_age, second_factor }).into())
     }
+}
+
+/// Locks the account of a session and returns it with the session's last authentication, if the account is
+/// active and the session has not ended. A token of the FastAPI application has no session and no
+/// authentication.
+pub(super) fn lock_session(
+    caller: &Authenticated,
+    tx: &mut dyn Tx,
+) -> Result<(Owner, Option<Authentication>), MfaError> {
+    tx.sessions().lock_account(caller.user.id)?;
+    let owner = tx.credentials().owner(caller.user.id)?.filter(|owner| owner.user.is_active);
+    let owner = owner.ok_or(MfaReason::Revoked)?;
+    let Some(id) = caller.session_id else { return Ok((owner, None)) };
+    let session = tx.sessions().find(id)?.filter(|session| session.ended_at.is_none());
+    Ok((owner, session.ok_or(MfaReason::Revoked)?.authentication))
 }

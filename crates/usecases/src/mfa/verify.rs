@@ -93,9 +93,9 @@ impl Counted for VerifySecondFactor {
                 email: &owner.user.email,
                 methods: password_and(Some(&proof)),
                 session_id: challenge.session_id,
-                device: known.unwrap_or_else(|| self.second_factor.devices.new_device()),
+                device: self.second_factor.device(known, Some(&proof), *remember_device),
                 is_known: known.is_some(),
-                is_single: true,
+                is_locked: true,
                 caller,
                 admission,
             };

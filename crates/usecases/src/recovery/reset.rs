@@ -124,7 +124,7 @@ impl ResetPassword {
         let (_, owner) = RedeemError::require_purpose(self.tokens.redeem(token, at, tx)?, is_reset)?;
         // Someone else may have set up the factors of an account whose email was never verified.
         let is_unverified = owner.user.email_verified_at.is_none();
-        let owner = if is_unverified { remove_factors(owner, tx)? } else { owner };
+        let owner = if is_unverified { remove_factors(owner, (&self.outbox, &caller.cause(at)), tx)? } else { owner };
         let session_end = caller.session_end(EndReason::PasswordChanged, at);
         let sessions_ended = rekey(&owner, new, (&KeepSessions::default(), &session_end), tx)?
             .ok_or(ResetPasswordReason::Token(RedeemReason::Invalid))?;

@@ -63,8 +63,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) device: DeviceId,
     /// `true` if the account knows the device.
     pub(crate) is_known: bool,
-    /// `true` if another call may begin the same session, so that only one does.
-    pub(crate) is_single: bool,
+    /// `true` to lock the account before anything is checked.
+    pub(crate) is_locked: bool,
     pub(crate) caller: &'a Caller,
     pub(crate) admission: &'a Admission,
 }
@@ -116,7 +116,7 @@ impl BeginSession {
         let notices: Vec<_> = new_device.into_iter().chain(failures.and_then(|_| self.warning(user, &cause))).collect();
         let tells = !notices.is_empty();
         let new = NewSession { owner, session, token, client: &caller.client, notices };
-        match self.store.write(|tx| self.begin(&new, entry.is_single, &mut *uses, tx)) {
+        match self.store.write(|tx| self.begin(&new, entry.is_locked, &mut *uses, tx)) {
             Ok(()) => {}
             Err(BeginSessionError::Outdated) => return Ok(None),
             Err(BeginSessionError::Failed(error)) => return Err(error.into()),
@@ -139,13 +139,14 @@ impl BeginSession {
     fn begin(
         &self,
         new: &NewSession<'_>,
-        is_single: bool,
+        is_locked: bool,
         uses: Uses<'_>,
         tx: &mut dyn Tx,
     ) -> Result<(), BeginSessionError> {
         let NewSession { owner, session, token, client, notices } = new;
-        if is_single {
+        if is_locked {
             tx.sessions().lock_account(owner.user.id)?;
+            // Another call with the same challenge.
             if tx.sessions().find(session.id)?.is_some() {
                 return Err(BeginSessionError::Outdated);
             }

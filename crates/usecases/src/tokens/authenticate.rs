@@ -105,6 +105,8 @@ impl Authenticate {
         let state = session.map_or(SessionState::Ended, |session| self.sessions.state(&session, self.clock.now()));
         BearerLookupResult(Ok(match (user.is_active, key.session_id, state) {
             (false, _, _) | (true, Some(_), SessionState::Ended) => Err(BearerRejection::Revoked),
+            // A program that knows no second factors issued the token, or began its session.
+            (true, _, _) if second_factor && authentication.is_none() => Err(BearerRejection::Revoked),
             (true, Some(_), SessionState::Expired) => Err(BearerRejection::Expired),
             (true, session_id, _) => Ok(Authenticated { user, password, session_id, authentication, second_factor }),
         }))

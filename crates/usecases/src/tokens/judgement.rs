@@ -160,11 +160,15 @@ fn is_unverified(verdict: Verdict, found: &FoundToken, rotation: &Rotation) -> b
 }
 
 /// Exchanges the token. Returns whether it was still unspent.
-fn rotate(rotation: &Rotation, found: &FoundToken, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+fn rotate(rotation: &Rotation, found: &FoundToken, tx: &mut dyn Tx) -> Result<bool, TokenError> {
     let (user_id, session) = (found.token.user_id, found.token.session_id_or_legacy());
     let begins = found.session.is_none();
     if begins {
         tx.sessions().lock_account(user_id)?;
+        // The program that issued the token knows no second factors.
+        if tx.credentials().owner(user_id)?.is_some_and(|owner| owner.credentials.has_second_factor()) {
+            return Err(TokenError::Revoked);
+        }
     }
     if !tx.refresh_tokens().spend(rotation.spent, &rotation.spend_record())? {
         return Ok(false);

@@ -194,12 +194,18 @@ impl VerifyEmail {
             let session_end = SessionEnd { reason: EndReason::EmailVerified, ..session_end.clone() };
             verified.sessions_ended = tx.sessions().end_all(user.id, keep, &session_end)?;
             tx.one_time_tokens().delete_for_user(user.id)?;
-            // Someone else may have set them up, unless the caller proved that the account is theirs.
-            if *keep == KeepSessions::default() {
-                remove_factors(owner.clone(), tx)?;
-            }
+            self.remove_unproven_factors(redemption, tx)?;
         }
         Ok(verified)
+    }
+
+    /// Removes the factors of an account at its first verification: someone else may have set them up, unless
+    /// the caller proved that the account is theirs.
+    fn remove_unproven_factors(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<(), StoreError> {
+        if redemption.keep == KeepSessions::default() {
+            remove_factors(redemption.owner.clone(), (&self.outbox, &redemption.cause), tx)?;
+        }
+        Ok(())
     }
 
     fn change(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
@@ -213,6 +219,9 @@ impl VerifyEmail {
         }
         let mut verified = redemption.outcome(record.email.clone(), found.email_verified_at.is_none());
         verified.sessions_ended = tx.sessions().end_all(found.id, keep, session_end)?;
+        if found.email_verified_at.is_none() {
+            self.remove_unproven_factors(redemption, tx)?;
+        }
         tx.one_time_tokens().revoke_all(found.id)?;
         if found.email.canonical() != record.email.canonical() {
             self.notify_old_address(redemption, tx)?;

@@ -78,11 +78,7 @@ fn code_shown_with_an_old_password_or_in_an_ended_session_is_not_spent() {
     let happenings: [(Place, Happens, ErrorCode); 3] = [
         (Place::LogIn, change_password, ErrorCode::InvalidCredentials),
         (Place::Reauthenticate, change_password, ErrorCode::InvalidCredentials),
-        (
-            Place::Reauthenticate,
-            |ada| drop(ada.world.log_out(&ada.pair.refresh_token).unwrap()),
-            ErrorCode::TokenRevoked,
-        ),
+        (Place::Reauthenticate, |ada| _ = ada.world.log_out(&ada.pair.refresh_token).unwrap(), ErrorCode::TokenRevoked),
     ];
     for (place, happens, due) in happenings {
         for proof in PROOFS {

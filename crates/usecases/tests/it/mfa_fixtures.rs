@@ -56,7 +56,7 @@ pub(crate) struct Stored {
 
 /// Proof for a login, or for any other place.
 pub(crate) type Proof = fn(&Ada) -> FactorCode;
-pub(crate) const PROOFS: [Proof; 2] = [Ada::fresh_code, |ada| FactorCode::Recovery(ada.codes[0].clone())];
+pub(crate) const PROOFS: [Proof; 2] = [Ada::fresh_code, |ada| FactorCode::Recovery(ada.codes.first().unwrap().clone())];
 
 pub(crate) fn world() -> World {
     World::new().noticing(&[Occasion::FactorAdded, Occasion::FactorRemoved, Occasion::RecoveryCodeUsed])
@@ -225,7 +225,7 @@ impl Ada {
             FactorCode::Recovery(code) => {
                 self.world.store.read(|tx| tx.factors().has_recovery_code(self.id, &code.digest())).unwrap()
             }
-            _ => self.stored().factors[0].last_step < Some(TimeStep::at(self.world.clock.now())),
+            _ => self.stored().factors.first().unwrap().last_step < Some(TimeStep::at(self.world.clock.now())),
         }
     }
 
