@@ -1,12 +1,14 @@
 //! Table of all routes. Each feature registers its own; the server, the metrics labels and the OpenAPI
 //! document are made from it.
 
+use crate::body::{self, Input};
 use crate::{health, keys, login, mfa, pages, recovery, registration, sessions, tokens, verification};
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder};
 use paperclip::actix::web::{self, Route, ServiceConfig};
 use paperclip::v2::schema::Apiv2Operation;
 use portcullis_domain::ErrorCode;
+use portcullis_domain::registration::PasswordPolicy;
 use serde_json::{Value, json};
 
 /// All routes, in order of registration.
@@ -89,6 +91,8 @@ pub(crate) struct Operation {
     pub(crate) example: Option<Value>,
     /// Errors other than those of every bearer token and of every body.
     pub(crate) errors: &'static [ErrorCode],
+    /// Describes the body in a merge patch (RFC 7396) of the document.
+    pub(crate) body: Option<fn(&Self, &PasswordPolicy) -> Value>,
     pub(crate) parameters: Vec<Value>,
     /// JSON merge patch (RFC 7396) of the operation.
     pub(crate) patch: Option<Value>,
@@ -106,6 +110,10 @@ impl Operation {
 
     pub(crate) fn fails(self, errors: &'static [ErrorCode]) -> Self {
         Self { errors, ..self }
+    }
+
+    pub(crate) fn reads<T: Input>(self) -> Self {
+        Self { body: Some(body::describe::<T>), ..self }
     }
 
     pub(crate) fn parameter(mut self, parameter: Value) -> Self {

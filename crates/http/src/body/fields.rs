@@ -1,10 +1,13 @@
 //! Members of a request body, read one by one. Records errors, but never the invalid values. Error
 //! codes are pydantic's, which clients of the FastAPI app know.
 
+use super::{Input, Member};
 use crate::errors::{ApiError, FieldError};
+use crate::openapi::json_patch;
 use portcullis_domain::mfa::FactorName;
 use portcullis_domain::registration::{EmailAddress, EmailError, NewPassword, Password, PasswordError, PasswordPolicy};
 use portcullis_usecases::mfa::FactorCode;
+use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
 /// Value of a member. Types that no endpoint accepts are `Other`.
@@ -20,11 +23,13 @@ pub(crate) struct Fields {
     members: BTreeMap<String, Value>,
     faults: Vec<FieldError>,
     form: bool,
+    /// Schemas of the members that were read, if this is an empty body to describe.
+    schemas: Option<Map<String, Json>>,
 }
 
 impl Fields {
     pub(super) fn of(members: BTreeMap<String, Value>) -> Self {
-        Self { members, faults: Vec::new(), form: false }
+        Self { members, faults: Vec::new(), form: false, schemas: None }
     }
 
     pub(super) fn of_form(members: BTreeMap<String, Value>) -> Self {
@@ -41,6 +46,20 @@ impl Fields {
         Self::of(BTreeMap::new())
     }
 
+    /// Returns the schema of the members that `T` reads, and the first error of a body without them. If
+    /// none is required, of one in which they are invalid.
+    pub(super) fn describe<T: Input>(form: bool, about: &str, policy: &PasswordPolicy) -> (Json, Option<FieldError>) {
+        let mut fields = Self { form, schemas: Some(Map::new()), ..Self::none() };
+        let _ = T::read(&mut fields, policy);
+        let missing = fields.faults.iter().filter(|fault| fault.code == "missing").map(|fault| fault.field);
+        // OpenAPI 3.0 forbids an empty list.
+        let required = Some(missing.collect::<Vec<_>>()).filter(|names| !names.is_empty());
+        let patch = json!({ "description": about, "properties": fields.schemas, "required": required });
+        let mut schema = json!({ "type": "object" });
+        json_patch(&mut schema, &patch);
+        (schema, fields.faults.into_iter().next())
+    }
+
     /// Returns the error for a request without a body.
     pub(super) fn missing() -> Result<Self, ApiError> {
         Err(Self::body_error("missing", "Field required"))
@@ -53,14 +72,21 @@ impl Fields {
 
     /// Reads a required string. Like the other readers, returns `None` and records an error if the
     /// member is invalid.
-    pub(crate) fn string(&mut self, field: &'static str) -> Option<String> {
-        match self.members.remove(field) {
+    pub(crate) fn string(&mut self, member: Member) -> Option<String> {
+        self.note(member, || json!({ "type": "string" }));
+        match self.members.remove(member.name) {
             Some(Value::String(text)) => Some(text),
             Some(Value::Bool(_) | Value::Null | Value::Other) => {
-                self.push_error(field, "string_type", "Input should be a valid string")
+                self.push_error(member, "string_type", "Input should be a valid string")
             }
-            None => self.push_error(field, "missing", "Field required"),
+            None => self.push_error(member, "missing", "Field required"),
         }
+    }
+
+    /// Reads a token that this service signed.
+    pub(crate) fn jwt(&mut self, member: Member) -> Option<String> {
+        self.note(member, || json!({ "maxLength": 8192 }));
+        self.string(member)
     }
 
     /// Reads an optional string. A value of another type counts as missing.
@@ -72,82 +98,91 @@ impl Fields {
     }
 
     /// Reads an optional password. The inner `None` means missing or null.
-    pub(crate) fn optional_password(&mut self, field: &'static str) -> Option<Option<Password>> {
-        if self.has(field) { self.password(field).map(Some) } else { Some(None) }
+    pub(crate) fn optional_password(&mut self, member: Member) -> Option<Option<Password>> {
+        if self.has(member) { self.password(member).map(Some) } else { Some(None) }
     }
 
     /// Returns whether a member is there and not null.
-    pub(crate) fn has(&self, field: &'static str) -> bool {
-        self.members.get(field).is_some_and(|value| !matches!(value, Value::Null))
+    pub(crate) fn has(&mut self, member: Member) -> bool {
+        // A form has no null.
+        let nullable = (!self.form).then_some(true);
+        self.note_optional(member, || json!({ "type": "string", "nullable": nullable }));
+        self.members.get(member.name).is_some_and(|value| !matches!(value, Value::Null))
     }
 
     /// Reads an optional code of a second factor. The inner `None` means missing or null.
-    pub(crate) fn factor_code(&mut self, field: &'static str) -> Option<Option<FactorCode>> {
-        if !self.has(field) {
+    pub(crate) fn factor_code(&mut self, member: Member) -> Option<Option<FactorCode>> {
+        if !self.has(member) {
             return Some(None);
         }
-        self.string(field).map(|text| Some(FactorCode::parse(&text)))
+        self.string(member).map(|text| Some(FactorCode::parse(&text)))
     }
 
     /// Reads the name of a second factor.
-    pub(crate) fn factor_name(&mut self, field: &'static str) -> Option<FactorName> {
-        let text = self.string(field)?;
+    pub(crate) fn factor_name(&mut self, member: Member) -> Option<FactorName> {
+        let text = self.string(member)?;
         match FactorName::parse(&text) {
             Some(name) => Some(name),
             None => {
                 let message = format!("Input should be 1 to {} characters on one line", FactorName::MAX_CHARS);
-                self.push_error(field, "value_error", message)
+                self.push_error(member, "value_error", message)
             }
         }
     }
 
     /// Reads a boolean, which a form writes as `true` or `false`. A missing member is `false`.
-    pub(crate) fn bool(&mut self, field: &'static str) -> Option<bool> {
-        match self.members.remove(field) {
+    pub(crate) fn bool(&mut self, member: Member) -> Option<bool> {
+        self.note_optional(member, || json!({ "type": "boolean", "default": false, "example": true }));
+        match self.members.remove(member.name) {
             None => Some(false),
             Some(Value::Bool(value)) => Some(value),
             Some(Value::String(text)) if self.form && matches!(&*text, "true" | "false") => Some(text == "true"),
             Some(Value::String(_) | Value::Null | Value::Other) => {
-                self.push_error(field, "bool_type", "Input should be a valid boolean")
+                self.push_error(member, "bool_type", "Input should be a valid boolean")
             }
         }
     }
 
     /// Reads a boolean. A missing or null member is `false`.
-    pub(crate) fn optional_bool(&mut self, field: &'static str) -> Option<bool> {
-        if self.has(field) { self.bool(field) } else { Some(false) }
+    pub(crate) fn optional_bool(&mut self, member: Member) -> Option<bool> {
+        if self.has(member) { self.bool(member) } else { Some(false) }
     }
 
     /// Reads an email address by the rules for new accounts.
-    pub(crate) fn email(&mut self, field: &'static str) -> Option<EmailAddress> {
-        self.email_by(EmailAddress::parse, field)
+    pub(crate) fn email(&mut self, member: Member) -> Option<EmailAddress> {
+        self.email_by(EmailAddress::parse, member)
     }
 
     /// Reads an email address of an existing account, which older rules may have allowed.
-    pub(crate) fn known_email(&mut self, field: &'static str) -> Option<EmailAddress> {
-        self.email_by(EmailAddress::parse_known, field)
+    pub(crate) fn known_email(&mut self, member: Member) -> Option<EmailAddress> {
+        self.email_by(EmailAddress::parse_known, member)
     }
 
     fn email_by(
         &mut self,
         parse: fn(&str) -> Result<EmailAddress, EmailError>,
-        field: &'static str,
+        member: Member,
     ) -> Option<EmailAddress> {
-        let text = self.string(field)?;
+        self.note(member, || json!({ "format": "email", "minLength": 5, "maxLength": 254 }));
+        let text = self.string(member)?;
         match parse(&text) {
             Ok(email) => Some(email),
-            Err(error) => self.push_error(field, "value_error", format!("value is not a valid email address: {error}")),
+            Err(error) => {
+                self.push_error(member, "value_error", format!("value is not a valid email address: {error}"))
+            }
         }
     }
 
     /// Reads an existing password. Does not check the policy.
-    pub(crate) fn password(&mut self, field: &'static str) -> Option<Password> {
-        self.string(field).map(Password::new)
+    pub(crate) fn password(&mut self, member: Member) -> Option<Password> {
+        self.note(member, || json!({ "format": "password", "writeOnly": true }));
+        self.string(member).map(Password::new)
     }
 
     /// Reads a new password and checks it against the policy.
-    pub(crate) fn new_password(&mut self, field: &'static str, policy: &PasswordPolicy) -> Option<NewPassword> {
-        match policy.validate(self.password(field)?) {
+    pub(crate) fn new_password(&mut self, member: Member, policy: &PasswordPolicy) -> Option<NewPassword> {
+        self.note(member, || json!({ "minLength": policy.min_chars(), "maxLength": PasswordPolicy::MAX_CHARS }));
+        match policy.validate(self.password(member)?) {
             Ok(password) => Some(password),
             Err(error) => {
                 let code = match error {
@@ -155,7 +190,7 @@ impl Fields {
                     PasswordError::TooLong { .. } => "string_too_long",
                     _ => "value_error",
                 };
-                self.push_error(field, code, error.to_string())
+                self.push_error(member, code, error.to_string())
             }
         }
     }
@@ -170,8 +205,24 @@ impl Fields {
         ApiError::validation(self.faults)
     }
 
-    fn push_error<T>(&mut self, field: &'static str, code: &'static str, message: impl Into<String>) -> Option<T> {
-        self.faults.push(FieldError { field, code, message: message.into() });
+    fn push_error<T>(&mut self, member: Member, code: &'static str, message: impl Into<String>) -> Option<T> {
+        self.faults.push(FieldError { field: member.name, code, message: message.into() });
         None
+    }
+
+    /// Adds to the schema of a member if the body is described.
+    fn note(&mut self, member: Member, schema: impl FnOnce() -> Json) {
+        if let Some(schemas) = &mut self.schemas {
+            let first = || json!({ "description": member.about, "example": member.example });
+            json_patch(schemas.entry(member.name).or_insert_with(first), &schema());
+        }
+    }
+
+    /// Like [`Self::note`]. Makes the member invalid rather than missing, because it is not required.
+    fn note_optional(&mut self, member: Member, schema: impl FnOnce() -> Json) {
+        self.note(member, schema);
+        if self.schemas.is_some() {
+            self.members.insert(member.name.to_owned(), Value::Other);
+        }
     }
 }

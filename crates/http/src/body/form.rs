@@ -36,11 +36,11 @@ mod tests {
     #[test]
     fn form_is_decoded_and_a_damaged_one_is_rejected() {
         let mut read = fields(b"username=a%40b.org&password=x+%26+y").unwrap();
-        assert_eq!(read.string("username").as_deref(), Some("a@b.org"));
-        assert_eq!(read.string("password").as_deref(), Some("x & y"));
+        assert_eq!(read.optional("username").as_deref(), Some("a@b.org"));
+        assert_eq!(read.optional("password").as_deref(), Some("x & y"));
         let mut odd = fields("password=%EF%BF%BD\u{fffd}&empty".as_bytes()).unwrap();
-        assert_eq!(odd.string("password").as_deref(), Some("\u{fffd}\u{fffd}"));
-        assert_eq!(odd.string("empty").as_deref(), Some(""));
+        assert_eq!(odd.optional("password").as_deref(), Some("\u{fffd}\u{fffd}"));
+        assert_eq!(odd.optional("empty").as_deref(), Some(""));
         assert!(fields(b"password=%ff").is_err());
         assert!(fields(b"password=a&password=b").is_err());
     }

@@ -4,13 +4,17 @@
 mod fields;
 mod form;
 mod json;
+mod members;
 mod read;
 
 pub(crate) use fields::Fields;
+pub(crate) use members::*;
 pub(crate) use read::{announced, too_large};
 
 use crate::api::Api;
 use crate::errors::ApiError;
+use crate::openapi::schema;
+use crate::routes::Operation;
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Data;
@@ -20,18 +24,42 @@ use paperclip::actix::OperationModifier;
 use paperclip::v2::models::DefaultOperationRaw;
 use paperclip::v2::schema::Apiv2Schema;
 use portcullis_domain::ErrorCode;
+use portcullis_domain::registration::PasswordPolicy;
+use serde_json::{Map, Value, json};
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A documented request body that is parsed into a use case's input.
 pub(crate) trait Input: Apiv2Schema {
     /// Input of the use case.
     type Command;
-    /// Accepts a form as well as JSON.
-    const FORM: bool = false;
+    /// Name and description of its form, if it accepts one as well as JSON.
+    const FORM: Option<(&str, &str)> = None;
     /// Treats a missing body as an empty object.
     const OPTIONAL: bool = false;
 
-    /// Reads the command. Returns `None` if `fields` recorded an error.
-    fn read(fields: &mut Fields, api: &Api) -> Option<Self::Command>;
+    /// Reads the command. Returns `None` if `fields` recorded an error, but only after it has read every
+    /// member: the document lists those.
+    fn read(fields: &mut Fields, passwords: &PasswordPolicy) -> Option<Self::Command>;
+}
+
+/// Describes the body of an operation in a merge patch (RFC 7396) of the document.
+pub(crate) fn describe<T: Input>(operation: &Operation, passwords: &PasswordPolicy) -> Value {
+    let (mut schemas, mut content, mut errors) = (Map::new(), Map::new(), Vec::new());
+    let form = T::FORM.map(|(name, about)| (FORM, name.to_owned(), about));
+    for (media_type, name, about) in T::name().map(|name| (JSON, name, T::description())).into_iter().chain(form) {
+        content.insert(media_type.to_owned(), json!({ "schema": schema(&name) }));
+        let (described, error) = Fields::describe::<T>(media_type == FORM, about, passwords);
+        schemas.insert(name, described);
+        errors.extend(error);
+    }
+    errors.truncate(1);
+    let envelope = json!({ "value": { "error": { "details": { "errors": errors } } } });
+    let invalid = json!({ "content": { JSON: { "examples": { ErrorCode::Validation.as_str(): envelope } } } });
+    let body = json!({ "required": !T::OPTIONAL, "content": content });
+    let patch = json!({ &operation.method: { "requestBody": body, "responses": { "422": invalid } } });
+    json!({ "components": { "schemas": schemas }, "paths": { operation.path: patch } })
 }
 
 /// Extractor that parses the body into an [`Input`]'s command.
@@ -42,14 +70,14 @@ impl<T: Input + 'static> FromRequest for Body<T> {
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let format = Format::of(request, T::FORM);
+        let format = Format::of(request, T::FORM.is_some());
         let (has_body, encoded) = (read::has_body(request), read::is_encoded(request));
         let reading = read::within_bounds(request, payload.take());
         let api = request.app_data::<Data<Api>>().cloned();
         Box::pin(async move {
             let api = api.ok_or_else(|| ApiError::internal("no API in the application's data"))?;
             if format.is_none() && has_body && !T::OPTIONAL {
-                return Err(unsupported(T::FORM));
+                return Err(unsupported(T::FORM.is_some()));
             }
             if encoded && has_body {
                 return Err(undecoded());
@@ -59,10 +87,10 @@ impl<T: Input + 'static> FromRequest for Body<T> {
                 Some(Format::Json) if !bytes.is_empty() => json::fields(&bytes),
                 Some(Format::Form) if !bytes.is_empty() => form::fields(&bytes),
                 _ if T::OPTIONAL && bytes.is_empty() => Ok(Fields::none()),
-                None if T::OPTIONAL => Err(unsupported(T::FORM)),
+                None if T::OPTIONAL => Err(unsupported(T::FORM.is_some())),
                 _ => Fields::missing(),
             }?;
-            let command = T::read(&mut fields, &api);
+            let command = T::read(&mut fields, &api.passwords);
             command.filter(|_| fields.is_valid()).map(Self).ok_or_else(|| fields.into_error())
         })
     }
@@ -94,8 +122,8 @@ impl Format {
         let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
         let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match essence.as_str() {
-            "application/json" => Some(Self::Json),
-            "application/x-www-form-urlencoded" if form => Some(Self::Form),
+            JSON => Some(Self::Json),
+            FORM if form => Some(Self::Form),
             other if other.starts_with("application/") && other.ends_with("+json") => Some(Self::Json),
             _ => None,
         }
@@ -118,14 +146,10 @@ impl<T: Input> Apiv2Schema for Body<T> {
     fn name() -> Option<String> {
         T::name()
     }
-
-    fn raw_schema() -> paperclip::v2::models::DefaultSchemaRaw {
-        T::raw_schema()
-    }
 }
 
 impl<T: Input> OperationModifier for Body<T> {
     fn update_parameter(operation: &mut DefaultOperationRaw) {
-        actix_web::web::Json::<T>::update_parameter(operation);
+        actix_web::web::Json::<Self>::update_parameter(operation);
     }
 }

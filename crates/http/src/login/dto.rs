@@ -1,33 +1,23 @@
 //! DTOs of a login.
 
-use crate::api::Api;
-use crate::body::{Fields, Input};
+use crate::body::{CODE, EMAIL, Fields, GRANT_TYPE, Input, PASSWORD, REMEMBER_DEVICE, USERNAME};
 use paperclip::actix::Apiv2Schema;
+use portcullis_domain::registration::PasswordPolicy;
 use portcullis_usecases::login::PasswordLogin;
 
 /// Login credentials.
 #[derive(Apiv2Schema)]
-#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
-pub(crate) struct LoginRequest {
-    /// Email address of the account.
-    email: String,
-    /// Password of the account.
-    password: String,
-    /// Current code of an authenticator app, or a recovery code. Ignored if the account has no second
-    /// factor.
-    code: Option<String>,
-    /// True to need no second factor from this device for a while. Takes effect with a `code`.
-    remember_device: Option<bool>,
-}
+pub(crate) struct LoginRequest;
 
 impl Input for LoginRequest {
     type Command = PasswordLogin;
-    const FORM: bool = true;
+    const FORM: Option<(&str, &str)> = Some(("LoginForm", "OAuth2 password form (RFC 6749 §4.3.2)."));
 
-    fn read(fields: &mut Fields, _: &Api) -> Option<PasswordLogin> {
-        let email = fields.known_email(if fields.is_form() { "username" } else { "email" });
-        let password = fields.password("password");
-        let (code, remember_device) = (fields.factor_code("code"), fields.optional_bool("remember_device"));
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<PasswordLogin> {
+        let _ = fields.is_form() && fields.has(GRANT_TYPE);
+        let email = fields.known_email(if fields.is_form() { USERNAME } else { EMAIL });
+        let password = fields.password(PASSWORD);
+        let (code, remember_device) = (fields.factor_code(CODE), fields.optional_bool(REMEMBER_DEVICE));
         Some(PasswordLogin { email: email?, password: password?, code: code?, remember_device: remember_device? })
     }
 }

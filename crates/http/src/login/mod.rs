@@ -6,7 +6,6 @@ use crate::api::Api;
 use crate::body::Body;
 use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
-use crate::openapi::schema;
 use crate::reply::Reply;
 use crate::routes::{Table, responds};
 use crate::tokens::TokenResponse;
@@ -16,22 +15,18 @@ use actix_web::web::Data;
 use dto::LoginRequest;
 use paperclip::actix::api_v2_operation;
 use portcullis_domain::ErrorCode;
-use serde_json::json;
 use std::sync::Arc;
 
 /// Registers the routes of this feature.
 pub(crate) fn routes(table: &mut Table) {
-    let form = json!({ "application/x-www-form-urlencoded": { "schema": schema("LoginForm") } });
-    let operation = responds("The tokens of a new session.")
-        .fails(&[
-            ErrorCode::InvalidCredentials,
-            ErrorCode::EmailUnverified,
-            ErrorCode::MfaRequired,
-            ErrorCode::MfaEnrolmentRequired,
-            ErrorCode::RateLimited,
-        ])
-        .patch(json!({ "requestBody": { "content": form } }));
-    table.add(Method::POST, "/auth/login", login, operation.sends_email());
+    let operation = responds("The tokens of a new session.").fails(&[
+        ErrorCode::InvalidCredentials,
+        ErrorCode::EmailUnverified,
+        ErrorCode::MfaRequired,
+        ErrorCode::MfaEnrolmentRequired,
+        ErrorCode::RateLimited,
+    ]);
+    table.add(Method::POST, "/auth/login", login, operation.sends_email().reads::<LoginRequest>());
 }
 
 /// Log in

@@ -1,15 +1,14 @@
 //! DTOs of second factors.
 
 use super::qr;
-use crate::api::Api;
-use crate::body::{Fields, Input};
+use crate::body::{CODE, FACTOR_NAME, Fields, Input, MFA_TOKEN, Member, PASSWORD, RECOVERY_CODE, REMEMBER_DEVICE};
 use crate::errors::ApiError;
 use crate::time::rfc3339;
 use crate::tokens::TokenResponse;
 use paperclip::actix::Apiv2Schema;
 use portcullis_domain::mail::DeviceLabel;
 use portcullis_domain::mfa::{FactorName, RecoveryCode, TotpFactor};
-use portcullis_domain::registration::Password;
+use portcullis_domain::registration::{Password, PasswordPolicy};
 use portcullis_domain::sessions::ClientInfo;
 use portcullis_usecases::mfa::{
     FactorCode, FactorOverview, NewAccessToken, OwnDevice, SecondFactorVerification, TotpConfirmed, TotpEnrolled,
@@ -40,100 +39,74 @@ pub(crate) struct IdPath {
 
 /// New authenticator app.
 #[derive(Apiv2Schema)]
-#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
-pub(crate) struct EnrolTotpRequest {
-    /// Name of the factor: 1 to 64 characters. `Authenticator` if missing.
-    name: Option<String>,
-}
+pub(crate) struct EnrolTotpRequest;
 
 impl Input for EnrolTotpRequest {
     type Command = FactorName;
     const OPTIONAL: bool = true;
 
-    fn read(fields: &mut Fields, _: &Api) -> Option<FactorName> {
-        if fields.has("name") { fields.factor_name("name") } else { Some(FactorName::default()) }
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<FactorName> {
+        let name =
+            Member { about: "Name of the factor: 1 to 64 characters. `Authenticator` if missing.", ..FACTOR_NAME };
+        if fields.has(name) { fields.factor_name(name) } else { Some(FactorName::default()) }
     }
 }
 
 /// New name of an authenticator app.
 #[derive(Apiv2Schema)]
-#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
-pub(crate) struct RenameTotpRequest {
-    /// Name of the factor: 1 to 64 characters.
-    name: String,
-}
+pub(crate) struct RenameTotpRequest;
 
 impl Input for RenameTotpRequest {
     type Command = FactorName;
 
-    fn read(fields: &mut Fields, _: &Api) -> Option<FactorName> {
-        fields.factor_name("name")
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<FactorName> {
+        fields.factor_name(FACTOR_NAME)
     }
 }
 
 /// First code of an authenticator app.
 #[derive(Apiv2Schema)]
-#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
-pub(crate) struct ConfirmTotpRequest {
-    /// Current code of the app: six digits.
-    code: String,
-}
+pub(crate) struct ConfirmTotpRequest;
 
 impl Input for ConfirmTotpRequest {
     type Command = FactorCode;
 
-    fn read(fields: &mut Fields, _: &Api) -> Option<FactorCode> {
-        fields.string("code").map(|text| FactorCode::parse(&text))
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<FactorCode> {
+        let code = fields.string(Member { about: "Current code of the app: six digits.", ..CODE });
+        code.map(|text| FactorCode::parse(&text))
     }
 }
 
 /// Second factor of a login: a code or a recovery code.
 #[derive(Apiv2Schema)]
-#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
-pub(crate) struct VerifyMfaRequest {
-    /// Token of the login's 403 response.
-    mfa_token: String,
-    /// Current code of an authenticator app, or a recovery code.
-    code: Option<String>,
-    /// Recovery code, if `code` is missing.
-    recovery_code: Option<String>,
-    /// True to need no second factor from this device for a while.
-    remember_device: Option<bool>,
-}
+pub(crate) struct VerifyMfaRequest;
 
 impl Input for VerifyMfaRequest {
     type Command = SecondFactorVerification;
 
-    fn read(fields: &mut Fields, _: &Api) -> Option<Self::Command> {
-        let mfa_token = fields.string("mfa_token");
-        let code = if fields.has("recovery_code") && !fields.has("code") {
-            fields.string("recovery_code").map(|text| FactorCode::recovery(&text))
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Self::Command> {
+        let mfa_token = fields.jwt(MFA_TOKEN);
+        let code = if fields.has(RECOVERY_CODE) && !fields.has(CODE) {
+            fields.string(RECOVERY_CODE).map(|text| FactorCode::recovery(&text))
         } else {
-            fields.string("code").map(|text| FactorCode::parse(&text))
+            fields.string(CODE).map(|text| FactorCode::parse(&text))
         };
-        let remember_device = fields.optional_bool("remember_device");
+        let remember_device = fields.optional_bool(REMEMBER_DEVICE);
         Some(SecondFactorVerification { mfa_token: mfa_token?, code: code?, remember_device: remember_device? })
     }
 }
 
 /// Proof of a session's user: the password, and the second factor if the account has one.
 #[derive(Apiv2Schema)]
-#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
-pub(crate) struct ReauthenticateRequest {
-    /// Password of the account.
-    password: String,
-    /// Current code of an authenticator app, or a recovery code. Ignored if the account has no second
-    /// factor.
-    code: Option<String>,
-}
+pub(crate) struct ReauthenticateRequest;
 
 impl Input for ReauthenticateRequest {
     /// Password and code.
     type Command = (Password, Option<FactorCode>);
 
-    fn read(fields: &mut Fields, _: &Api) -> Option<Self::Command> {
-        let password = fields.password("password");
-        let code = fields.factor_code("code");
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Self::Command> {
+        let password = fields.password(PASSWORD);
+        let code = fields.factor_code(CODE);
         Some((password?, code?))
     }
 }

@@ -31,10 +31,10 @@ use portcullis_usecases::mfa::{Enrollee, MfaReason, ReauthenticationInput, TotpC
 pub(crate) fn routes(table: &mut Table) {
     let shown = responds("The second factors of the account.");
     table.add(Method::GET, "/auth/mfa", show, shown);
-    let begun = responds("The authenticator app, to be confirmed.");
+    let begun = responds("The authenticator app, to be confirmed.").reads::<EnrolTotpRequest>();
     let begun = begun.fails(&[ErrorCode::TokenRevoked, ErrorCode::StepUpRequired, ErrorCode::Conflict]);
     table.add(Method::POST, "/auth/mfa/totp", enrol, begun);
-    let confirmed = responds("The confirmed factor.").fails(&[
+    let confirmed = responds("The confirmed factor.").reads::<ConfirmTotpRequest>().fails(&[
         ErrorCode::InvalidCredentials,
         ErrorCode::TokenRevoked,
         ErrorCode::EmailUnverified,
@@ -42,14 +42,14 @@ pub(crate) fn routes(table: &mut Table) {
         ErrorCode::RateLimited,
     ]);
     table.add(Method::POST, "/auth/mfa/totp/{id}/confirm", confirm, confirmed.sends_email());
-    let renamed = responds("The renamed factor.").fails(&[ErrorCode::NotFound]);
+    let renamed = responds("The renamed factor.").reads::<RenameTotpRequest>().fails(&[ErrorCode::NotFound]);
     table.add(Method::PATCH, "/auth/mfa/totp/{id}", rename, renamed);
     let removed = responds("The factor was removed.");
     let removed = removed.fails(&[ErrorCode::StepUpRequired, ErrorCode::NotFound, ErrorCode::Conflict]);
     table.add(Method::DELETE, "/auth/mfa/totp/{id}", remove, removed.sends_email());
     let renewed = responds("The new recovery codes.").fails(&[ErrorCode::StepUpRequired, ErrorCode::NotFound]);
     table.add(Method::POST, "/auth/mfa/recovery-codes", renew_recovery_codes, renewed);
-    let verified = responds("The tokens of a new session.").fails(&[
+    let verified = responds("The tokens of a new session.").reads::<VerifyMfaRequest>().fails(&[
         ErrorCode::InvalidCredentials,
         ErrorCode::TokenInvalid,
         ErrorCode::TokenExpired,
@@ -64,7 +64,7 @@ pub(crate) fn routes(table: &mut Table) {
     table.add(Method::DELETE, "/auth/mfa/devices/{id}", forget_device, forgotten);
     let options = responds("The ways to authenticate again.");
     table.add(Method::POST, "/auth/reauthenticate/options", reauthentication_options, options);
-    let again = responds("A new access token of the same session.");
+    let again = responds("A new access token of the same session.").reads::<ReauthenticateRequest>();
     let again = again.fails(&[ErrorCode::InvalidCredentials, ErrorCode::RateLimited]);
     table.add(Method::POST, "/auth/reauthenticate", reauthenticate, again.sends_email());
 }

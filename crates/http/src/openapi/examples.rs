@@ -2,7 +2,7 @@
 //! `tests/service/contract/examples.rs` of the binary compares them with real responses.
 
 use crate::body;
-use crate::errors::{ApiError, FieldError, Problem};
+use crate::errors::{ApiError, Problem};
 use crate::lanes::LaneError;
 use portcullis_domain::ErrorCode;
 use portcullis_usecases::login::LogInReason;
@@ -51,28 +51,11 @@ fn sent(operation: &str, code: ErrorCode) -> ApiError {
         },
         ErrorCode::PayloadTooLarge => body::too_large(),
         ErrorCode::UnsupportedMediaType => body::unsupported(operation == "login"),
-        ErrorCode::Validation => ApiError::validation(vec![field_error(operation)]),
+        ErrorCode::Validation => ApiError::validation(Vec::new()),
         ErrorCode::Unavailable => LaneError::Full { retry_after: Duration::from_secs(1) }.into(),
         ErrorCode::Internal => ApiError::internal(""),
         ErrorCode::RateLimited => ApiError::new(code, "Too many attempts, try again later"),
         ErrorCode::MethodNotAllowed => ApiError::new(code, "Method not allowed"),
         ErrorCode::Forbidden => ApiError::new(code, "The request cannot be served"),
     }
-}
-
-/// Returns the field error for the body `{}`, or for an invalid member if the body is optional.
-fn field_error(operation: &str) -> FieldError {
-    let (field, code, message) = match operation {
-        "logout_all" => ("keep_current", "bool_type", "Input should be a valid boolean"),
-        "refresh" | "logout" => ("refresh_token", "missing", "Field required"),
-        "verify_email" | "reset_password" => ("token", "missing", "Field required"),
-        "change_password" => ("current_password", "missing", "Field required"),
-        "change_email" | "delete_account" | "reauthenticate" => ("password", "missing", "Field required"),
-        "verify_mfa" => ("mfa_token", "missing", "Field required"),
-        "confirm_totp" => ("code", "missing", "Field required"),
-        "rename_totp" => ("name", "missing", "Field required"),
-        "enrol_totp" => ("name", "string_type", "Input should be a valid string"),
-        _ => ("email", "missing", "Field required"),
-    };
-    FieldError { field, code, message: message.to_owned() }
 }

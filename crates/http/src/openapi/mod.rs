@@ -31,7 +31,6 @@ use serde_json::{Value, json};
 pub fn document(title: &str, passwords: &PasswordPolicy) -> Value {
     let mut table = Table::new();
     let mut document = generated(&mut table);
-    hoist::nested_schemas(&mut document);
     for operation in &table.operations {
         let at = document.get_mut("paths").and_then(|paths| paths.get_mut(operation.path));
         if let Some(target) = at.and_then(|methods| methods.get_mut(&operation.method)) {
@@ -39,21 +38,16 @@ pub fn document(title: &str, passwords: &PasswordPolicy) -> Value {
             statuses::describe(target, operation);
         }
     }
+    for operation in &table.operations {
+        operation.body.iter().for_each(|describe| json_patch(&mut document, &describe(operation, passwords)));
+    }
+    hoist::nested_schemas(&mut document);
     json_patch(&mut document, &overlay());
-    let password = json!({ "minLength": passwords.min_chars(), "maxLength": PasswordPolicy::MAX_CHARS });
-    let settings = json!({
-        "info": { "title": title, "version": env!("CARGO_PKG_VERSION") },
-        "components": { "schemas": {
-            "RegisterRequest": { "properties": { "password": password } },
-            "ChangePasswordRequest": { "properties": { "new_password": password } },
-            "ResetPasswordRequest": { "properties": { "new_password": password } },
-        } },
-    });
-    json_patch(&mut document, &settings);
+    json_patch(&mut document, &json!({ "info": { "title": title, "version": env!("CARGO_PKG_VERSION") } }));
     document
 }
 
-/// Parses the merge patch (RFC 7396) with limits, formats, examples, the bearer scheme and the login form.
+/// Parses the merge patch (RFC 7396) with limits, formats, examples and the bearer scheme.
 fn overlay() -> Value {
     serde_json::from_str(include_str!("overlay.json")).unwrap_or_default()
 }
@@ -100,7 +94,7 @@ fn unfold(operation: &mut Value) {
 }
 
 /// Applies a JSON merge patch (RFC 7396); `null` removes a member.
-fn json_patch(target: &mut Value, patch: &Value) {
+pub(crate) fn json_patch(target: &mut Value, patch: &Value) {
     let Value::Object(changes) = patch else {
         *target = patch.clone();
         return;

@@ -32,12 +32,12 @@ const REQUESTED: MessageResponse =
 pub(crate) fn routes(table: &mut Table) {
     let changed = responds("The password was changed.").example(&CHANGED);
     let changed = changed.fails(&[ErrorCode::InvalidCredentials, ErrorCode::RateLimited]);
-    table.add(Method::POST, "/auth/password/change", change, changed.sends_email());
+    table.add(Method::POST, "/auth/password/change", change, changed.sends_email().reads::<ChangePasswordRequest>());
     let requested = responds("An email may be on its way.").example(&REQUESTED).fails(&[ErrorCode::RateLimited]);
-    table.add(Method::POST, "/auth/password/forgot", forgot, requested.sends_email());
+    table.add(Method::POST, "/auth/password/forgot", forgot, requested.sends_email().reads::<ForgotPasswordRequest>());
     let set = responds("The password was changed.").example(&CHANGED);
     let set = set.fails(&[ErrorCode::TokenInvalid, ErrorCode::TokenExpired]);
-    table.add(Method::POST, "/auth/password/reset", reset, set.sends_email());
+    table.add(Method::POST, "/auth/password/reset", reset, set.sends_email().reads::<ResetPasswordRequest>());
 }
 
 /// Change password

@@ -2,7 +2,7 @@
 
 use super::{ask, set};
 use crate::api::Api;
-use crate::body::Fields;
+use crate::body::{Fields, NEW_PASSWORD};
 use crate::errors::{ApiError, FieldError};
 use crate::pages::account::{self, AccountPage, PageContent, PageContext};
 use crate::verification::inspect;
@@ -15,7 +15,6 @@ use portcullis_domain::verification::Purpose;
 
 /// Form fields.
 const TOKEN: &str = "token";
-const PASSWORD: &str = "new_password";
 const PASSWORD_AGAIN: &str = "repetition";
 const EMAIL: &str = "email";
 
@@ -80,7 +79,7 @@ pub(crate) fn address(typed: &str) -> Result<EmailAddress, ApiError> {
 /// Reads the new password, which must be typed twice.
 fn chosen(mut fields: Fields, api: &Api) -> Result<NewPassword, ApiError> {
     let repeated = fields.optional(PASSWORD_AGAIN).unwrap_or_default();
-    let Some(new) = fields.new_password(PASSWORD, &api.passwords) else { return Err(fields.into_error()) };
+    let Some(new) = fields.new_password(NEW_PASSWORD, &api.passwords) else { return Err(fields.into_error()) };
     if new.password().expose() != repeated {
         let message = "The two passwords are not the same".to_owned();
         return Err(ApiError::validation(vec![FieldError {

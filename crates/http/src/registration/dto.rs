@@ -1,46 +1,35 @@
 //! DTOs of accounts.
 
-use crate::api::Api;
-use crate::body::{Fields, Input};
+use crate::body::{EMAIL, Fields, Input, Member, NEW_PASSWORD, PASSWORD};
 use crate::time::rfc3339;
 use paperclip::actix::Apiv2Schema;
-use portcullis_domain::registration::{Password, User};
+use portcullis_domain::registration::{Password, PasswordPolicy, User};
 use portcullis_usecases::registration::Registration;
 use serde::Serialize;
 
 /// New account.
 #[derive(Apiv2Schema)]
-#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
-pub(crate) struct RegisterRequest {
-    /// Email address to log in with.
-    email: String,
-    /// Password. Any characters are allowed, and all are significant.
-    password: String,
-}
+pub(crate) struct RegisterRequest;
 
 impl Input for RegisterRequest {
     type Command = Registration;
 
-    fn read(fields: &mut Fields, api: &Api) -> Option<Registration> {
-        let email = fields.email("email");
-        let password = fields.new_password("password", &api.passwords);
+    fn read(fields: &mut Fields, passwords: &PasswordPolicy) -> Option<Registration> {
+        let email = fields.email(EMAIL);
+        let password = fields.new_password(Member { about: NEW_PASSWORD.about, ..PASSWORD }, passwords);
         Some(Registration { email: email?, password: password? })
     }
 }
 
 /// Confirmation that an account is to be deleted.
 #[derive(Apiv2Schema)]
-#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
-pub(crate) struct LeaveRequest {
-    /// Password of the account.
-    password: String,
-}
+pub(crate) struct LeaveRequest;
 
 impl Input for LeaveRequest {
     type Command = Password;
 
-    fn read(fields: &mut Fields, _: &Api) -> Option<Password> {
-        fields.password("password")
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Password> {
+        fields.password(PASSWORD)
     }
 }
 

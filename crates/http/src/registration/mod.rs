@@ -22,10 +22,10 @@ pub(crate) use dto::UserResponse;
 /// Registers the routes of this feature.
 pub(crate) fn routes(table: &mut Table) {
     let created = responds("The new account.").fails(&[ErrorCode::Conflict, ErrorCode::RateLimited]);
-    table.add(Method::POST, "/auth/register", register, created.sends_email());
+    table.add(Method::POST, "/auth/register", register, created.sends_email().reads::<RegisterRequest>());
     let deleted = responds("The account and all its data are deleted.")
         .fails(&[ErrorCode::InvalidCredentials, ErrorCode::RateLimited]);
-    table.add(Method::DELETE, "/auth/me", leave, deleted);
+    table.add(Method::DELETE, "/auth/me", leave, deleted.reads::<LeaveRequest>());
 }
 
 /// Create an account

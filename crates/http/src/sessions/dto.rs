@@ -1,46 +1,37 @@
 //! DTOs of sessions.
 
-use crate::api::Api;
-use crate::body::{Fields, Input};
+use crate::body::{Fields, Input, KEEP_CURRENT, Member, REFRESH_TOKEN};
 use crate::registration::UserResponse;
 use crate::time::rfc3339;
 use paperclip::actix::Apiv2Schema;
-use portcullis_domain::registration::User;
+use portcullis_domain::registration::{PasswordPolicy, User};
 use portcullis_domain::sessions::{ClientInfo, SessionEvent};
 use portcullis_usecases::sessions::OwnSession;
 use serde::{Deserialize, Serialize};
 
 /// Session to end, identified by one of its tokens.
 #[derive(Apiv2Schema)]
-#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
-pub(crate) struct LogoutRequest {
-    /// Any refresh token of the session.
-    refresh_token: String,
-}
+pub(crate) struct LogoutRequest;
 
 impl Input for LogoutRequest {
     type Command = String;
 
-    fn read(fields: &mut Fields, _: &Api) -> Option<String> {
-        fields.string("refresh_token")
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<String> {
+        fields.jwt(Member { about: "Any refresh token of the session.", ..REFRESH_TOKEN })
     }
 }
 
 /// Options of a logout from all sessions.
 #[derive(Apiv2Schema)]
-#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
-pub(crate) struct LogoutAllRequest {
-    /// True to keep the current session.
-    keep_current: Option<bool>,
-}
+pub(crate) struct LogoutAllRequest;
 
 impl Input for LogoutAllRequest {
     /// True to keep the current session.
     type Command = bool;
     const OPTIONAL: bool = true;
 
-    fn read(fields: &mut Fields, _: &Api) -> Option<bool> {
-        fields.bool("keep_current")
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<bool> {
+        fields.bool(KEEP_CURRENT)
     }
 }
 

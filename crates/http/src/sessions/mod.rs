@@ -22,7 +22,6 @@ use paperclip::actix::web::Path;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::sessions::SessionId;
 use portcullis_usecases::sessions::{LogoutAll, NoSuchSession, SessionRevocation};
-use serde_json::json;
 
 const LOGGED_OUT: MessageResponse = MessageResponse { message: "Logged out successfully" };
 
@@ -30,8 +29,8 @@ const LOGGED_OUT: MessageResponse = MessageResponse { message: "Logged out succe
 pub(crate) fn routes(table: &mut Table) {
     let ended = responds("The session has ended.").example(&LOGGED_OUT).fails(&[ErrorCode::TokenInvalid]);
     table.add(Method::GET, "/auth/me", me, responds("The account."));
-    table.add(Method::POST, "/auth/logout", logout, ended);
-    let all = responds("The sessions have ended.").patch(json!({ "requestBody": { "required": false } }));
+    table.add(Method::POST, "/auth/logout", logout, ended.reads::<LogoutRequest>());
+    let all = responds("The sessions have ended.").reads::<LogoutAllRequest>();
     table.add(Method::POST, "/auth/logout-all", logout_all, all);
     table.add(Method::GET, "/auth/sessions", list, responds("The active sessions."));
     let revoked = responds("The session has ended.").fails(&[ErrorCode::NotFound]);

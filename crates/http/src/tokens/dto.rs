@@ -1,26 +1,22 @@
 //! DTOs of tokens.
 
-use crate::api::Api;
-use crate::body::{Fields, Input};
+use crate::body::{Fields, Input, REFRESH_TOKEN};
 use crate::mfa::exposed;
 use paperclip::actix::Apiv2Schema;
+use portcullis_domain::registration::PasswordPolicy;
 use portcullis_usecases::login::LoggedIn;
 use portcullis_usecases::tokens::TokenPair;
 use serde::Serialize;
 
 /// Refresh token to exchange.
 #[derive(Apiv2Schema)]
-#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
-pub(crate) struct RefreshRequest {
-    /// Refresh token of the last pair.
-    refresh_token: String,
-}
+pub(crate) struct RefreshRequest;
 
 impl Input for RefreshRequest {
     type Command = String;
 
-    fn read(fields: &mut Fields, _: &Api) -> Option<String> {
-        fields.string("refresh_token")
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<String> {
+        fields.jwt(REFRESH_TOKEN)
     }
 }
 

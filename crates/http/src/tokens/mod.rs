@@ -39,7 +39,7 @@ pub(crate) fn routes(table: &mut Table) {
         ErrorCode::EmailUnverified,
         ErrorCode::RateLimited,
     ]);
-    table.add(Method::POST, "/auth/refresh", refresh, operation);
+    table.add(Method::POST, "/auth/refresh", refresh, operation.reads::<RefreshRequest>());
 }
 
 /// Exchange refresh token

@@ -1,29 +1,24 @@
 //! DTOs of email verification and changes of the email address.
 
-use crate::api::Api;
-use crate::body::{Fields, Input};
+use crate::body::{EMAIL, Fields, Input, Member, NEW_EMAIL, PASSWORD, TOKEN};
 use paperclip::actix::Apiv2Schema;
-use portcullis_domain::registration::{EmailAddress, Password};
+use portcullis_domain::registration::{EmailAddress, Password, PasswordPolicy};
 use serde::Serialize;
+
+const PROOF: &str =
+    "Password of the account. If it is correct, it stays valid. Not needed with a bearer token of the account.";
 
 /// Token of an email, and optional proof of the password.
 #[derive(Apiv2Schema)]
-#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
-pub(crate) struct VerifyEmailRequest {
-    /// Token of the link in the email.
-    token: String,
-    /// Password of the account. If it is correct, it stays valid. Not needed with a bearer token of the
-    /// account.
-    password: Option<String>,
-}
+pub(crate) struct VerifyEmailRequest;
 
 impl Input for VerifyEmailRequest {
     /// Token, and the password if it was sent.
     type Command = (String, Option<Password>);
 
-    fn read(fields: &mut Fields, _: &Api) -> Option<Self::Command> {
-        let token = fields.string("token");
-        let password = fields.optional_password("password");
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Self::Command> {
+        let token = fields.string(TOKEN);
+        let password = fields.optional_password(Member { about: PROOF, ..PASSWORD });
         Some((token?, password?))
     }
 }
@@ -45,37 +40,27 @@ pub(crate) struct VerifiedResponse {
 
 /// Request for another verification email.
 #[derive(Apiv2Schema)]
-#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
-pub(crate) struct ResendRequest {
-    /// Email address of the account.
-    email: String,
-}
+pub(crate) struct ResendRequest;
 
 impl Input for ResendRequest {
     type Command = EmailAddress;
 
-    fn read(fields: &mut Fields, _: &Api) -> Option<EmailAddress> {
-        fields.email("email")
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<EmailAddress> {
+        fields.email(EMAIL)
     }
 }
 
 /// New email address, authorized by the password.
 #[derive(Apiv2Schema)]
-#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
-pub(crate) struct ChangeEmailRequest {
-    /// Password of the account.
-    password: String,
-    /// New email address.
-    new_email: String,
-}
+pub(crate) struct ChangeEmailRequest;
 
 impl Input for ChangeEmailRequest {
     /// Password and new email address.
     type Command = (Password, EmailAddress);
 
-    fn read(fields: &mut Fields, _: &Api) -> Option<Self::Command> {
-        let password = fields.password("password");
-        let new_email = fields.email("new_email");
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Self::Command> {
+        let password = fields.password(PASSWORD);
+        let new_email = fields.email(NEW_EMAIL);
         Some((password?, new_email?))
     }
 }

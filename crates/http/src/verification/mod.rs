@@ -31,12 +31,12 @@ const CHANGING: MessageResponse = MessageResponse { message: "A mail is on its w
 pub(crate) fn routes(table: &mut Table) {
     let verified = responds("The token was redeemed; `purpose` names what it was for.");
     let verified = verified.fails(&[ErrorCode::InvalidCredentials, ErrorCode::Conflict, ErrorCode::RateLimited]);
-    table.add(Method::POST, "/auth/email/verify", verify, verified);
+    table.add(Method::POST, "/auth/email/verify", verify, verified.reads::<VerifyEmailRequest>());
     let resent = responds("An email may be on its way.").example(&RESENT).fails(&[ErrorCode::RateLimited]);
-    table.add(Method::POST, "/auth/email/resend", resend, resent.sends_email());
+    table.add(Method::POST, "/auth/email/resend", resend, resent.sends_email().reads::<ResendRequest>());
     let changing = responds("An email is on its way to the new address.").example(&CHANGING);
     let changing = changing.fails(&[ErrorCode::InvalidCredentials, ErrorCode::RateLimited]);
-    table.add(Method::POST, "/auth/email/change", change, changing.sends_email());
+    table.add(Method::POST, "/auth/email/change", change, changing.sends_email().reads::<ChangeEmailRequest>());
 }
 
 /// Verify email address
