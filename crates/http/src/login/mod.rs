@@ -8,13 +8,14 @@ use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
 use crate::reply::Reply;
 use crate::routes::{Table, responds};
-use crate::tokens::TokenResponse;
+use crate::tokens::Issued;
 use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::web::Data;
 use dto::LoginRequest;
 use paperclip::actix::api_v2_operation;
 use portcullis_domain::ErrorCode;
+use std::convert::identity;
 use std::sync::Arc;
 
 /// Registers the routes of this feature.
@@ -38,16 +39,11 @@ pub(crate) fn routes(table: &mut Table) {
 /// is known by a cookie and counts separately. If the account has a second factor, send its `code`, or
 /// complete the login at `/auth/mfa/verify` with the token of the 403 response.
 #[api_v2_operation(operation_id = "login", tags(auth))]
-async fn login(
-    api: Data<Api>,
-    request: HttpRequest,
-    body: Body<LoginRequest>,
-) -> Result<Reply<TokenResponse>, ApiError> {
+async fn login(api: Data<Api>, request: HttpRequest, body: Body<LoginRequest>) -> Result<Reply<Issued>, ApiError> {
     let (input, mut call) = (Arc::new(body.0), Call::new(&api, &request));
     loop {
         if let Some(logged_in) = call.counted(|api| &api.log_in, Arc::clone(&input), CallLane::Crypto).await? {
-            let cookie = call.set_device_cookie(&logged_in.cookie);
-            return Ok(Reply::secret(logged_in.into()).with_cookie(cookie));
+            return Ok(Issued::from(logged_in).reply(&call, identity));
         }
         // The cookie is from before a password change.
         call = call.as_unknown_device();

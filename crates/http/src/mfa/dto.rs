@@ -4,21 +4,14 @@ use super::qr;
 use crate::body::{CODE, FACTOR_NAME, Fields, Input, MFA_TOKEN, Member, PASSWORD, RECOVERY_CODE, REMEMBER_DEVICE};
 use crate::errors::ApiError;
 use crate::time::rfc3339;
-use crate::tokens::TokenResponse;
+use crate::tokens::Issued;
 use paperclip::actix::Apiv2Schema;
 use portcullis_domain::mail::DeviceLabel;
-use portcullis_domain::mfa::{FactorName, RecoveryCode, TotpFactor};
+use portcullis_domain::mfa::{FactorName, TotpFactor};
 use portcullis_domain::registration::{Password, PasswordPolicy};
 use portcullis_domain::sessions::ClientInfo;
-use portcullis_usecases::mfa::{
-    FactorCode, FactorOverview, NewAccessToken, OwnDevice, SecondFactorVerification, TotpConfirmed, TotpEnrolled,
-};
+use portcullis_usecases::mfa::{FactorCode, FactorOverview, OwnDevice, SecondFactorVerification, TotpEnrolled};
 use serde::{Deserialize, Serialize};
-
-/// Writes recovery codes for their owner.
-pub(crate) fn exposed(codes: Vec<RecoveryCode>) -> Vec<String> {
-    codes.iter().map(RecoveryCode::expose).collect()
-}
 
 /// Describes a device by names from a fixed list.
 fn label(client: &ClientInfo) -> String {
@@ -193,40 +186,11 @@ impl TryFrom<TotpEnrolled> for EnrolTotpResponse {
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct ConfirmTotpResponse {
     /// The factor.
-    factor: FactorResponse,
-    /// Recovery codes, shown this once; only with the account's first factor.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recovery_codes: Option<Vec<String>>,
+    pub(super) factor: FactorResponse,
     /// Number of other sessions that ended.
-    sessions_ended: u64,
-    /// Access token; only if a login required the factor, like the members below.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    access_token: Option<String>,
-    /// Refresh token, valid for one exchange.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refresh_token: Option<String>,
-    /// Token type: always `bearer`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token_type: Option<&'static str>,
-    /// Lifetime of the access token in seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_in: Option<i64>,
-}
-
-impl From<TotpConfirmed> for ConfirmTotpResponse {
-    fn from(confirmed: TotpConfirmed) -> Self {
-        let TotpConfirmed { factor, recovery_codes, sessions_ended, logged_in } = confirmed;
-        let pair = logged_in.map(|logged_in| logged_in.pair);
-        Self {
-            factor: factor.into(),
-            recovery_codes: recovery_codes.map(exposed),
-            sessions_ended,
-            token_type: pair.as_ref().map(|_| TokenResponse::TYPE),
-            expires_in: pair.as_ref().map(|pair| pair.expires_in),
-            refresh_token: pair.as_ref().map(|pair| pair.refresh_token.clone()),
-            access_token: pair.map(|pair| pair.access_token),
-        }
-    }
+    pub(super) sessions_ended: u64,
+    #[serde(flatten)]
+    pub(super) issued: Issued,
 }
 
 /// New recovery codes.
@@ -245,25 +209,7 @@ pub(crate) struct ReauthenticationOptionsResponse {
 
 /// New access token of the same session.
 #[derive(Serialize, Apiv2Schema)]
-pub(crate) struct ReauthenticateResponse {
-    /// Access token, for the `Authorization` header.
-    access_token: String,
-    /// Token type: always `bearer`.
-    token_type: &'static str,
-    /// Lifetime of the access token in seconds.
-    expires_in: i64,
-    /// New recovery codes, if the last one was used; shown this once.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recovery_codes: Option<Vec<String>>,
-}
-
-impl From<NewAccessToken> for ReauthenticateResponse {
-    fn from(token: NewAccessToken) -> Self {
-        let NewAccessToken { access_token, expires_in, recovery_codes } = token;
-        let recovery_codes = recovery_codes.map(exposed);
-        Self { access_token, token_type: TokenResponse::TYPE, expires_in, recovery_codes }
-    }
-}
+pub(crate) struct ReauthenticateResponse(pub(super) Issued);
 
 /// Trusted devices of the account.
 #[derive(Serialize, Apiv2Schema)]

@@ -3,15 +3,13 @@
 mod dto;
 mod qr;
 
-pub(crate) use dto::exposed;
-
 use crate::api::{Api, with_store};
 use crate::body::Body;
 use crate::call::{Call, CallLane};
 use crate::errors::{ApiError, reauthentication_methods};
 use crate::reply::{Created, NoContent, Reply};
 use crate::routes::{Table, responds};
-use crate::tokens::{Bearer, TokenResponse};
+use crate::tokens::{Bearer, Issued, exposed};
 use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::web::Data;
@@ -25,7 +23,10 @@ use paperclip::actix::web::Path;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::mfa::{FactorId, TrustedDeviceId};
 use portcullis_domain::tokens::ChallengePurpose;
-use portcullis_usecases::mfa::{Enrollee, MfaReason, ReauthenticationInput, TotpConfirmation, TotpEnrolment};
+use portcullis_usecases::mfa::{
+    Enrollee, MfaReason, ReauthenticationInput, TotpConfirmation, TotpConfirmed, TotpEnrolment,
+};
+use std::convert::identity;
 
 /// Registers the routes of this feature.
 pub(crate) fn routes(table: &mut Table) {
@@ -112,8 +113,9 @@ async fn confirm(
     let call = Call::new(&api, &request);
     let caller = call.caller.clone();
     let confirmed = with_store(api.clone(), move |api| api.mfa.confirm.run(&input, &caller)).await??;
-    let cookie = confirmed.logged_in.as_ref().and_then(|logged_in| call.set_device_cookie(&logged_in.cookie));
-    Ok(Reply::secret(confirmed.into()).with_cookie(cookie))
+    let TotpConfirmed { factor, recovery_codes, sessions_ended, logged_in } = confirmed;
+    let issued = logged_in.map(Issued::from).unwrap_or_default().with_recovery_codes(recovery_codes);
+    Ok(issued.reply(&call, |issued| ConfirmTotpResponse { factor: factor.into(), sessions_ended, issued }))
 }
 
 /// Rename an authenticator app
@@ -166,15 +168,10 @@ async fn renew_recovery_codes(api: Data<Api>, bearer: Bearer) -> Result<Reply<Re
 /// Returns 401 for a wrong code, and the token can be used again then; 401 too if the token is invalid,
 /// expired or has begun a session. Wrong codes count by account: returns 429 after too many.
 #[api_v2_operation(operation_id = "verify_mfa", tags(mfa))]
-async fn verify(
-    api: Data<Api>,
-    request: HttpRequest,
-    body: Body<VerifyMfaRequest>,
-) -> Result<Reply<TokenResponse>, ApiError> {
+async fn verify(api: Data<Api>, request: HttpRequest, body: Body<VerifyMfaRequest>) -> Result<Reply<Issued>, ApiError> {
     let call = Call::new(&api, &request);
     let logged_in = call.counted(|api| &api.mfa.verify, body.0, CallLane::Store).await?;
-    let cookie = call.set_device_cookie(&logged_in.cookie);
-    Ok(Reply::secret(logged_in.into()).with_cookie(cookie))
+    Ok(Issued::from(logged_in).reply(&call, identity))
 }
 
 /// List trusted devices
@@ -235,7 +232,7 @@ async fn reauthenticate(
     let input = ReauthenticationInput { session: bearer.authenticate(&api).await?, password, code };
     let call = Call::new(&api, &request);
     let token = call.counted(|api| &api.mfa.reauthenticate, input, CallLane::Crypto).await?;
-    Ok(Reply::secret(token.into()))
+    Ok(Issued::from(token).reply(&call, ReauthenticateResponse))
 }
 
 /// Reads the bearer of an enrolment: a session, or a login that requires one.

@@ -3,9 +3,10 @@
 mod bearer;
 mod dto;
 mod idempotency_key;
+mod issued;
 
 pub(crate) use bearer::{Bearer, OptionalBearer};
-pub(crate) use dto::TokenResponse;
+pub(crate) use issued::{Issued, exposed};
 
 use crate::api::{Api, with_store_by};
 use crate::body::Body;
@@ -24,6 +25,7 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Budget, LimitSubject};
 use portcullis_usecases::tokens::{RefreshExchange, SettleOutcome};
 use serde_json::json;
+use std::convert::identity;
 
 /// Registers the routes of this feature.
 pub(crate) fn routes(table: &mut Table) {
@@ -49,11 +51,7 @@ pub(crate) fn routes(table: &mut Table) {
 /// `Idempotency-Key` to get the same pair. Any other late reuse of a spent token ends its session.
 /// Returns 401 if the token is invalid, expired or revoked.
 #[api_v2_operation(operation_id = "refresh", tags(auth))]
-async fn refresh(
-    api: Data<Api>,
-    request: HttpRequest,
-    body: Body<RefreshRequest>,
-) -> Result<Reply<TokenResponse>, ApiError> {
+async fn refresh(api: Data<Api>, request: HttpRequest, body: Body<RefreshRequest>) -> Result<Reply<Issued>, ApiError> {
     let deadline = api.lanes.store.deadline();
     let call = Call::new(&api, &request);
     let input = RefreshExchange { refresh_token: body.0, key: idempotency_key(&request)? };
@@ -72,8 +70,8 @@ async fn refresh(
                 }
                 outcome
             };
-            with_store_by(deadline, api, judge).await??
+            with_store_by(deadline, api.clone(), judge).await??
         }
     };
-    Ok(Reply::secret(refreshed.pair.into()))
+    Ok(Issued::from(refreshed.pair).reply(&call, identity))
 }
