@@ -92,6 +92,39 @@ fn code_shown_with_an_old_password_or_in_an_ended_session_is_not_spent() {
 }
 
 #[test]
+fn confirmation_that_a_new_enrolment_overtakes_is_no_authentication() {
+    let ada = Arc::new(Ada::pending(world()));
+    ada.world.pass(TimeDelta::seconds(1));
+    let (before, other) = (ada.stored().sessions, ada.clone());
+    let store = Meanwhile::of(&ada.world, move || {
+        drop(other.world.enrol(other.store(), Enrollee::Session(other.session())).unwrap());
+    });
+    assert_eq!(ada.confirm(store).err(), Some(ErrorCode::NotFound));
+    assert_eq!(ada.stored().sessions, before);
+}
+
+#[test]
+fn session_that_ends_meanwhile_changes_no_factor() {
+    type Act = fn(&Ada, Arc<dyn Store>) -> Result<(), ErrorCode>;
+    let acts: [(&str, bool, Act); 3] = [
+        ("confirm", false, |ada, store| ada.confirm(store).map(drop)),
+        ("remove", true, Ada::remove),
+        ("enrol", true, |ada, store| ada.world.enrol(store, Enrollee::Session(ada.session())).map(drop)),
+    ];
+    for (what, is_enrolled, act) in acts {
+        let ada = Arc::new(if is_enrolled { Ada::enrolled(world()) } else { Ada::pending(world()) });
+        let (before, other) = (ada.stored(), ada.clone());
+        let store = Meanwhile::of(&ada.world, move || {
+            other.world.log_out(&other.pair.refresh_token).unwrap();
+        });
+        assert_eq!(act(&ada, store), Err(ErrorCode::TokenRevoked), "{what}");
+        let after = ada.stored();
+        assert_ne!(after.sessions, before.sessions, "{what}");
+        assert_eq!(Stored { sessions: Vec::new(), ..after }, Stored { sessions: Vec::new(), ..before }, "{what}");
+    }
+}
+
+#[test]
 fn store_that_fails_at_any_call_changes_nothing() {
     type Act = fn(&Ada, Arc<dyn Store>) -> Result<(), ErrorCode>;
     fn shown(ada: &Ada, store: Arc<dyn Store>, place: Place) -> Result<(), ErrorCode> {
@@ -136,14 +169,14 @@ fn store_that_fails_at_any_call_changes_nothing() {
     }
 }
 
+/// It counts as a guess only if the code was compared with another app's.
 #[test]
 fn unreadable_secret_is_a_failure_and_no_wrong_code() {
     let ada = Ada::enrolled(World::limited(rules()));
     ada.damage_secret(ada.app.id);
+    let guess = |place| ada.show(ada.store(), place, &ada.fresh_code());
     for place in PLACES {
-        for _ in 0..6 {
-            assert_eq!(ada.show(ada.store(), place, &ada.fresh_code()), Err(ErrorCode::Unavailable), "{place:?}");
-        }
+        assert_eq!([place; 6].map(guess), [const { Err(ErrorCode::Unavailable) }; 6], "{place:?}");
     }
     ada.show(ada.store(), Place::Verify, &FactorCode::Recovery(ada.codes[0].clone())).unwrap();
     // The code may be that of the damaged app, unless it is another's.
@@ -151,6 +184,8 @@ fn unreadable_secret_is_a_failure_and_no_wrong_code() {
     ada.world.confirm_app(ada.store(), Enrollee::Session(ada.session()), &app).unwrap();
     ada.world.pass(TimeDelta::seconds(30));
     ada.show(ada.store(), Place::Verify, &ada.world.code_of(&app.secret)).unwrap();
+    assert_eq!([Place::Verify; 5].map(guess), [const { Err(ErrorCode::Unavailable) }; 5]);
+    assert_eq!(guess(Place::Verify), Err(ErrorCode::RateLimited));
     let pending = Ada::pending(World::limited(rules()));
     pending.damage_secret(pending.app.id);
     for _ in 0..6 {
