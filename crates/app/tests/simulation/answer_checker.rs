@@ -52,7 +52,9 @@ impl AnswerChecker {
 
 /// Checks that an answer is due to the request and is true.
 fn check(stage: &SimWorld, record: &Record, answer: &Answer) {
-    let effects: Vec<&Change> = record.effects.iter().filter(|change| !matches!(change, Change::Rehashed(_))).collect();
+    // What is stored before the request can succeed.
+    let early = |change: &&Change| matches!(change, Change::Rehashed(_) | Change::Pending(_));
+    let effects: Vec<&Change> = record.effects.iter().filter(|change| !early(change)).collect();
     let nothing_done = effects.is_empty();
     // A detected theft is refused and ends the session.
     let ended_alone = matches!(effects.first(), None | Some(Change::EndedSession(_)));
@@ -80,10 +82,13 @@ fn is_due(state: &State, record: &Record, answer: &Answer) -> bool {
     if record.due.is_empty() {
         // The store was not queried, so only the token itself can explain the refusal.
         let shown = record.request.token().map(|token| spec::read(state, token, record.began, &record.request));
-        return matches!(shown, Some(Err(refusal)) if refusal == *answer);
+        let is_challenge = matches!(record.request, Request::Verify { .. });
+        return matches!(shown, Some(Err(refusal)) if refusal == *answer)
+            || is_challenge && matches!(answer, Answer::Invalid | Answer::Expired);
     }
     record.due.iter().any(|due| match (due, answer) {
         (Answer::Pair { .. }, Answer::Pair { .. }) | (Answer::Registered(_), Answer::Registered(_)) => true,
+        (Answer::SecondFactorDue(_), Answer::SecondFactorDue(_)) => true,
         (due, answer) => due == answer,
     })
 }
@@ -97,8 +102,18 @@ fn is_true(state: &State, record: &Record, answer: &Answer, effects: &[&Change])
             let Some((access, refresh)) = pair(state, access, refresh) else { return false };
             let owner = state.rows.account(email).map(|user| user.id);
             let begun = Change::NewSession(access.session_id);
-            effects == [&begun, &Change::NewToken(refresh.jti)] && owner == Some(access.user_id)
+            effects.ends_with(&[&begun, &Change::NewToken(refresh.jti)]) && owner == Some(access.user_id)
         }
+        (Request::Verify { token }, Answer::Pair { access, refresh }) => {
+            let Some((access, refresh)) = pair(state, access, refresh) else { return false };
+            let begun = Change::NewSession(access.session_id);
+            effects.ends_with(&[&begun, &Change::NewToken(refresh.jti)])
+                && state.challenges[token] == (access.user_id, access.session_id)
+        }
+        (Request::Enrol { .. }, Answer::Enrolled) => {
+            effects.iter().any(|change| matches!(change, Change::Confirmed(_)))
+        }
+        (Request::Remove { .. }, Answer::Removed) => effects.iter().any(|change| matches!(change, Change::Removed(_))),
         (Request::Refresh { .. }, Answer::Pair { access, refresh }) => {
             let (Some((access, refresh)), Some(shown)) = (pair(state, access, refresh), shown) else { return false };
             let spent = Change::Spent { jti: shown.jti, successor: refresh.jti };
@@ -134,12 +149,22 @@ fn cover(stage: &SimWorld, record: &Record, answer: &Answer) {
     if *answer == Answer::Revoked && record.effects.iter().any(|change| matches!(change, Change::EndedSession(_))) {
         stage.cover("theft");
     }
+    let asked = |due: &Answer| matches!(due, Answer::Pair { .. });
+    if matches!(answer, Answer::SecondFactorDue(_)) && record.due.iter().any(asked) {
+        stage.cover("login overtaken by an enrolment");
+    }
+    let is_proof = record.request.is_coded() && record.due.iter().any(asked);
     let signed = stage.with(|state| record.request.token().and_then(|token| state.signed.get(token).cloned()));
     let what = match (answer, &record.request) {
         (Answer::Registered(_), _) => "registered",
         (Answer::EmailTaken, _) => "email taken",
+        (Answer::SecondFactorDue(_), _) => "second factor due",
+        (Answer::Enrolled, _) => "factor enrolled",
+        (Answer::Removed, _) => "factor removed",
+        (Answer::InvalidCredentials, _) if is_proof => "code reused",
+        (_, Request::Verify { .. } | Request::Enrol { .. } | Request::Remove { .. }) if !answer.is_success() => return,
         (Answer::InvalidCredentials, _) => "login refused",
-        (Answer::Pair { .. }, Request::LogIn { .. }) => "logged in",
+        (Answer::Pair { .. }, Request::LogIn { .. } | Request::Verify { .. }) => "logged in",
         (Answer::Pair { .. }, _) => "refreshed",
         (Answer::Account(_), _) => "authenticated",
         (Answer::LoggedOut, _) => "logged out",

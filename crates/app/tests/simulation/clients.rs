@@ -34,30 +34,45 @@ pub(crate) fn password(client: usize) -> String {
 /// Chooses a client's next request. After an uncertain outcome it often repeats the last one.
 pub(crate) fn next(client: usize, last: Option<&(Request, Answer)>, told: &ClientHistory, dice: &SeededRng) -> Request {
     match last {
+        Some((_, Answer::SecondFactorDue(token))) if dice.chance(80) => {
+            return Request::Verify { token: token.clone() };
+        }
+        // While the login is recent.
+        Some((Request::LogIn { .. }, Answer::Pair { access, .. })) if dice.chance(50) => {
+            return Request::Enrol { token: access.clone() };
+        }
+        Some((Request::Enrol { token }, Answer::Enrolled)) if dice.chance(50) => {
+            return Request::Remove { token: token.clone() };
+        }
         Some((request, answer)) if answer.is_open() && dice.chance(50) => return request.clone(),
         Some((request, _)) if dice.chance(5) => return request.clone(),
         _ => {}
     }
     let (own, own_password) = (email(client).to_owned(), password(client));
-    let weights = if told.pairs.is_empty() { [20, 70, 3, 0, 3, 4] } else { [4, 15, 45, 8, 23, 5] };
+    let weights = if told.pairs.is_empty() { [20, 70, 3, 0, 3, 4, 0, 0] } else { [4, 20, 45, 8, 23, 5, 12, 2] };
     match dice.weighted(&weights) {
         0 => Request::Register { email: own, password: own_password },
         1 => log_in(client, own, own_password, dice),
         2 => Request::Refresh { token: refresh_token(client, told, dice) },
         3 => Request::LogOut { token: refresh_token(client, told, dice) },
         4 => Request::Authenticate { token: access_token(client, told, dice) },
-        _ => Request::Readiness,
+        5 => Request::Readiness,
+        // The newest pair, whose login is recent.
+        6 => Request::Enrol { token: told.pairs.last().map_or_else(String::new, |pair| pair.access.clone()) },
+        _ => Request::Remove { token: access_token(client, told, dice) },
     }
 }
 
 fn log_in(client: usize, own: String, password: String, dice: &SeededRng) -> Request {
-    match dice.below(10) {
-        0 => Request::LogIn { email: own, password: "password-wrong".to_owned() },
-        1 => Request::LogIn { email: email(client + 1).to_owned(), password },
-        2 => Request::LogIn { email: "nobody@example.org".to_owned(), password },
-        3 => Request::LogIn { email: own.to_ascii_uppercase(), password },
-        _ => Request::LogIn { email: own, password },
-    }
+    let coded = dice.chance(50);
+    let (email, password) = match dice.below(10) {
+        0 => (own, "password-wrong".to_owned()),
+        1 => (email(client + 1).to_owned(), password),
+        2 => ("nobody@example.org".to_owned(), password),
+        3 => (own.to_ascii_uppercase(), password),
+        _ => (own, password),
+    };
+    Request::LogIn { email, password, coded }
 }
 
 /// Chooses a pair: usually the client's newest, sometimes an older one or another client's.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Events that all runs together must have met.
-pub(crate) const ALL: [&str; 32] = [
+pub(crate) const ALL: [&str; 37] = [
     "access token expired",
     "answer lost after the commit",
     "authenticated",
@@ -12,11 +12,15 @@ pub(crate) const ALL: [&str; 32] = [
     "circuit closed by a probe",
     "circuit opened",
     "circuit opened again by a probe",
+    "code reused",
     "email taken",
+    "factor enrolled",
+    "factor removed",
     "garbage refused",
     "hash replaced",
     "inactive account refused",
     "logged in",
+    "login overtaken by an enrolment",
     "login refused",
     "logged out",
     "late answer ignored by the circuit",
@@ -28,6 +32,7 @@ pub(crate) const ALL: [&str; 32] = [
     "refused by the open circuit",
     "refused while a probe ran",
     "registered",
+    "second factor due",
     "slow call",
     "spent or revoked token refused",
     "store busy",

@@ -14,6 +14,7 @@
 )]
 
 mod answer_checker;
+mod apps;
 mod circuit;
 mod clients;
 mod coverage;

@@ -1,6 +1,7 @@
 //! One lifetime of the process: the use cases, wired as in `wire.rs`, with a store, a hasher and a signer
 //! that fail.
 
+use crate::apps::Factors;
 use crate::circuit::{Circuit, RECOVERY, THRESHOLD};
 use crate::hasher::hasher;
 use crate::signer::Signer;
@@ -33,6 +34,7 @@ const ALGORITHM: Algorithm = Algorithm::Hs256;
 pub(crate) struct Process {
     pub(crate) register: Register,
     pub(crate) log_in: LogIn,
+    pub(crate) factors: Factors,
     pub(crate) refresh: Refresh,
     pub(crate) log_out: LogOut,
     pub(crate) authenticate: Authenticate,
@@ -59,32 +61,26 @@ impl Process {
         let devices = Arc::new(DeviceCookies { authenticator, entropy: entropy.clone(), clock: clock.clone() });
         let guesses = Guesses { limits: limits.clone(), devices: devices.clone(), store: store.clone() };
         let outbox = outbox(entropy);
-        let beginning = BeginSession {
+        let beginning = begin_session(&store, &issuance, &devices, &outbox);
+        let log_in = LogIn {
             store: store.clone(),
-            issuance: issuance.clone(),
-            sessions,
-            devices: devices.clone(),
+            hasher: hasher.clone(),
+            guesses: Arc::new(guesses),
+            devices,
             outbox: outbox.clone(),
-            always_claims: false,
-            clock: clock.clone(),
+            second_factor: second_factor(&beginning, entropy),
+            gate: Arc::new(Gate { policy: EntryPolicy::default(), beginning }),
         };
         Arc::new(Self {
+            factors: Factors::of(stage, &log_in, &verifier),
+            log_in,
             register: Register {
                 store: store.clone(),
-                hasher: hasher.clone(),
+                hasher,
                 screening: Arc::new(PasswordScreening { blocklist: None, product: "Portcullis".to_owned() }),
                 outbox: outbox.clone(),
                 limits: limits.clone(),
                 clock: clock.clone(),
-            },
-            log_in: LogIn {
-                store: store.clone(),
-                hasher,
-                guesses: Arc::new(guesses),
-                devices,
-                outbox: outbox.clone(),
-                second_factor: second_factor(&beginning, entropy),
-                gate: Arc::new(Gate { policy: EntryPolicy::default(), beginning }),
             },
             refresh: Refresh {
                 store: store.clone(),
@@ -101,6 +97,23 @@ impl Process {
             authenticate: Authenticate { store: store.clone(), verifier, sessions, clock: clock.clone() },
             readiness: CheckReadiness { store, circuits: vec![guarded], shared: None, mail: None, limits, clock },
         })
+    }
+}
+
+fn begin_session(
+    store: &Arc<dyn Store>,
+    issuance: &Arc<TokenFactory>,
+    devices: &Arc<DeviceCookies>,
+    outbox: &Arc<Outbox>,
+) -> BeginSession {
+    BeginSession {
+        store: store.clone(),
+        issuance: issuance.clone(),
+        sessions: SessionPolicy::default(),
+        devices: devices.clone(),
+        outbox: outbox.clone(),
+        always_claims: false,
+        clock: devices.clock.clone(),
     }
 }
 

@@ -4,9 +4,11 @@ use crate::request::Request;
 use crate::signer::Signed;
 use chrono::{DateTime, Utc};
 use portcullis_domain::login::{Credentials, Owner};
+use portcullis_domain::mfa::{FactorId, TotpFactor};
 use portcullis_domain::registration::{EmailAddress, PasswordHash, User, UserId};
 use portcullis_domain::sessions::{Session, SessionId, SessionPolicy, SessionState};
 use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshState, RefreshToken};
+use portcullis_ports::StoreExt;
 use portcullis_testkit::MemoryStore;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +22,8 @@ pub(crate) struct Rows {
     pub(crate) credentials: BTreeMap<UserId, Credentials>,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     pub(crate) tokens: BTreeMap<Jti, RefreshToken>,
+    /// Apps, each with the last step of which a code was used.
+    pub(crate) factors: BTreeMap<String, TotpFactor>,
 }
 
 /// Difference between two states.
@@ -27,6 +31,15 @@ pub(crate) struct Rows {
 pub(crate) enum Change {
     NewUser(UserId),
     Rehashed(UserId),
+    /// The account has its first second factor, or lost the last one.
+    Remarked(UserId),
+    /// A pending app was added or removed.
+    Pending(FactorId),
+    Confirmed(FactorId),
+    UsedCode(FactorId),
+    Removed(FactorId),
+    /// The session's user was authenticated again.
+    Authenticated(SessionId),
     NewSession(SessionId),
     EndedSession(SessionId),
     NewToken(Jti),
@@ -48,7 +61,9 @@ impl Rows {
         let sessions =
             users.keys().flat_map(|id| memory.sessions_of(*id)).map(|session| (session.id, session)).collect();
         let tokens = users.keys().flat_map(|id| memory.tokens_of(*id)).map(|token| (token.jti, token)).collect();
-        Self { users, credentials, sessions, tokens }
+        let apps = users.keys().flat_map(|id| memory.read(|tx| tx.factors().totp(*id)).unwrap());
+        let factors = apps.map(|app| (app.id.to_string(), app)).collect();
+        Self { users, credentials, sessions, tokens, factors }
     }
 
     /// Returns the account with that email address, or `None` if it does not exist.
@@ -64,11 +79,19 @@ impl Rows {
             match self.users.get(id) {
                 None => changes.push(Change::NewUser(*id)),
                 Some(before) if before == user => {
-                    changes.extend((self.credentials[id] != after.credentials[id]).then_some(Change::Rehashed(*id)));
+                    changes.extend(credentials_change(*id, &self.credentials[id], &after.credentials[id]));
                 }
                 Some(before) => changes.push(Change::Forbidden(format!("{before:?} became {user:?}"))),
             }
         }
+        for (id, app) in &after.factors {
+            changes.extend(factor_change(self.factors.get(id), app));
+        }
+        let gone = self.factors.iter().filter(|(id, _)| !after.factors.contains_key(*id));
+        let removed = |app: &TotpFactor| {
+            if app.is_confirmed() { Change::Removed(app.id) } else { Change::Pending(app.id) }
+        };
+        changes.extend(gone.map(|(_, app)| removed(app)));
         for (id, session) in &after.sessions {
             changes.extend(session_change(self.sessions.get(id), session));
         }
@@ -90,18 +113,30 @@ impl Rows {
                     && new.email.canonical() == email
                     && is_hash(after.credentials[id].hash(), "new", password)
             }
-            (Request::LogIn { email, password }, [Change::Rehashed(id)]) => {
+            (Request::LogIn { email, password, .. }, [Change::Rehashed(id)]) => {
                 self.account(email).is_some_and(|user| user.id == *id)
                     && is_hash(self.credentials[id].hash(), "old", password)
                     && is_hash(after.credentials[id].hash(), "new", password)
             }
-            (Request::LogIn { email, password }, [Change::NewSession(id), Change::NewToken(jti)]) => {
+            (Request::LogIn { email, password, .. }, [used @ .., Change::NewSession(id), Change::NewToken(jti)]) => {
                 self.account(email).is_some_and(|user| {
-                    after.tokens[jti].user_id == user.id
+                    self.admits(user.id, used)
+                        && after.tokens[jti].user_id == user.id
                         && after.tokens[jti].session_id == Some(*id)
                         && after.sessions[id].user_id == user.id
                         && is_hash(self.credentials[&user.id].hash(), "", password)
                 })
+            }
+            (Request::Verify { .. }, [used @ .., Change::NewSession(id), Change::NewToken(jti)]) => {
+                let user = after.sessions[id].user_id;
+                let owned = after.tokens[jti].user_id == user && after.tokens[jti].session_id == Some(*id);
+                owned && !used.is_empty() && self.admits(user, used)
+            }
+            (Request::Enrol { .. }, changes) if changes.iter().all(|change| matches!(change, Change::Pending(_))) => {
+                true
+            }
+            (Request::Enrol { .. } | Request::Remove { .. }, _) => {
+                shown.is_some_and(|shown| self.allows_factors(request, shown, changes, after))
             }
             (Request::Refresh { .. }, [Change::EndedSession(id), rest @ ..]) => {
                 shown.is_some_and(|shown| self.is_theft(shown, *id, after)) && self.allows_end(*id, rest)
@@ -112,6 +147,48 @@ impl Rows {
             }
             _ => false,
         }
+    }
+
+    fn has_factor(&self, id: UserId) -> bool {
+        self.credentials[&id].has_second_factor()
+    }
+
+    /// Returns whether the account with that email address has a second factor.
+    pub(crate) fn has_factor_at(&self, email: &str) -> bool {
+        self.account(email).is_some_and(|user| self.has_factor(user.id))
+    }
+
+    /// Returns whether a session may begin: the transaction uses up a code of the account's app, if it has one.
+    fn admits(&self, id: UserId, used: &[Change]) -> bool {
+        match used {
+            [] => !self.has_factor(id),
+            [Change::UsedCode(app)] => self.factors[&app.to_string()].user_id == id,
+            _ => false,
+        }
+    }
+
+    /// Returns whether the changes confirm or remove one app of the caller. The first app and the removal of the
+    /// last one end all other sessions.
+    fn allows_factors(&self, request: &Request, shown: &Signed, changes: &[Change], after: &Self) -> bool {
+        let (owner, own) = (shown.user_id, shown.session_id);
+        let is_last = self.has_factor(owner) != after.has_factor(owner);
+        let enrols = matches!(request, Request::Enrol { .. });
+        let apps = changes.iter().filter(|change| matches!(change, Change::Confirmed(_) | Change::Removed(_))).count();
+        let allowed = |change: &Change| match change {
+            Change::Confirmed(id) => enrols && after.factors[&id.to_string()].user_id == owner,
+            Change::Removed(id) => !enrols && self.factors[&id.to_string()].user_id == owner,
+            Change::Authenticated(id) => enrols && *id == own,
+            Change::Pending(_) => !enrols && is_last,
+            Change::Remarked(id) => *id == owner,
+            Change::EndedSession(id) => is_last && self.sessions[id].user_id == owner && *id != own,
+            Change::Revoked(jti) => is_last && self.tokens[jti].user_id == owner,
+            _ => false,
+        };
+        let others = after.sessions.values().filter(|session| session.user_id == owner && session.id != own);
+        let ended = others.clone().all(|session| session.ended_at.is_some());
+        let live = after.tokens.values().filter(|token| token.user_id == owner && token.state == RefreshState::Live);
+        let revoked = live.clone().all(|token| token.session_id == Some(own));
+        apps == 1 && changes.iter().all(allowed) && (!is_last || ended && revoked)
     }
 
     /// Returns whether the changes revoke the live token of the ended session and no other token.
@@ -180,6 +257,27 @@ pub(crate) fn is_hash(hash: &PasswordHash, scheme: &str, password: &str) -> bool
     parts.is_some_and(|(by, stored)| by.starts_with(scheme) && stored == password)
 }
 
+/// The stored hash has the mark as long as there is a second factor.
+fn credentials_change(id: UserId, before: &Credentials, after: &Credentials) -> Option<Change> {
+    if after.is_marked() != after.has_second_factor() {
+        return Some(Change::Forbidden(format!("the hash of {id} is marked: {}", after.is_marked())));
+    }
+    let rehashed = (before.hash() != after.hash()).then_some(Change::Rehashed(id));
+    rehashed.or_else(|| (before != after).then_some(Change::Remarked(id)))
+}
+
+/// No step is used twice, and none before the last used one.
+fn factor_change(before: Option<&TotpFactor>, after: &TotpFactor) -> Option<Change> {
+    match before {
+        None if after.is_confirmed() => Some(Change::Forbidden(format!("{} was never pending", after.id))),
+        None => Some(Change::Pending(after.id)),
+        Some(before) if before == after => None,
+        Some(before) if !before.is_confirmed() && after.is_confirmed() => Some(Change::Confirmed(after.id)),
+        Some(before) if before.last_step < after.last_step => Some(Change::UsedCode(after.id)),
+        Some(before) => Some(Change::Forbidden(format!("{before:?} became {after:?}"))),
+    }
+}
+
 fn session_change(before: Option<&Session>, after: &Session) -> Option<Change> {
     match before {
         None if after.ended_at.is_none() => Some(Change::NewSession(after.id)),
@@ -187,6 +285,9 @@ fn session_change(before: Option<&Session>, after: &Session) -> Option<Change> {
         Some(before) if before == after => None,
         Some(before) if *before == (Session { ended_at: None, ..after.clone() }) => {
             Some(Change::EndedSession(after.id))
+        }
+        Some(before) if *before == (Session { authentication: before.authentication, ..after.clone() }) => {
+            Some(Change::Authenticated(after.id))
         }
         Some(before) => Some(Change::Forbidden(format!("{before:?} became {after:?}"))),
     }

@@ -231,7 +231,7 @@ impl<'a> Run<'a> {
         }
         for client in 0..CLIENTS {
             let (email, password) = (clients::email(client).to_owned(), clients::password(client));
-            self.ask_at_last(Request::LogIn { email, password });
+            self.ask_at_last(Request::LogIn { email, password, coded: true });
         }
     }
 }

@@ -40,7 +40,10 @@ impl TokenIssuer for Signer {
         let (access, user_id, jti, session_id, issued_at, expires_at) = match claims.clone() {
             Claims::Access(c) => (true, c.user_id, c.jti, c.session_id, c.issued_at, c.expires_at),
             Claims::Refresh(c) => (false, c.user_id, c.jti, c.session_id, c.issued_at, c.expires_at),
-            Claims::Challenge(_) => unreachable!("no account has a second factor"),
+            Claims::Challenge(c) => {
+                stage.with(|state| state.challenges.insert(token.clone(), (c.user_id, c.session_id)));
+                return Ok(token);
+            }
         };
         let signed = Signed { access, user_id, jti, session_id: session_id.unwrap(), issued_at, expires_at };
         stage.with(|state| state.signed.insert(token.clone(), signed));

@@ -1,4 +1,4 @@
-//! Expected answer to a request by the documented rules, computed from the store's rows and the time the
+//! Expected answers to a request by the documented rules, computed from the store's rows and the time the
 //! request began.
 
 use crate::request::{Answer, Request};
@@ -16,9 +16,34 @@ pub(crate) const REFRESH_LIFE: TimeDelta = TimeDelta::days(7);
 /// Maximum clock skew between replicas.
 const SKEW: TimeDelta = TimeDelta::seconds(60);
 
-/// Returns the answer due to the current request if the store responds. For a token pair and a new account
-/// only the kind is given.
-pub(crate) fn due(state: &State) -> Answer {
+/// Returns the answers due to the current request if the store responds. For a token pair, a challenge and a
+/// new account only the kind is given. Whether a code is right depends on the time of its check, so both
+/// answers are due; what a right one may change is checked by [`Rows::allows`].
+pub(crate) fn due(state: &State) -> Vec<Answer> {
+    let request = &state.records[&state.client].request;
+    let also: &[Answer] = match (request, due_first(state)) {
+        (Request::LogIn { email, coded, .. }, Answer::Pair { .. }) if state.rows.has_factor_at(email) => {
+            let challenge = Answer::SecondFactorDue(String::new());
+            return if *coded { vec![a_pair(), Answer::InvalidCredentials, challenge] } else { vec![challenge] };
+        }
+        (Request::Verify { token }, _) => return verify(state, token),
+        (Request::Enrol { .. }, Answer::Enrolled) => {
+            &[Answer::StepUpDue, Answer::NoFactor, Answer::InvalidCredentials, Answer::TooManyFactors]
+        }
+        (Request::Remove { .. }, Answer::Removed) => &[Answer::StepUpDue, Answer::NoFactor],
+        _ => &[],
+    };
+    [&[due_first(state)], also].concat()
+}
+
+/// A challenge is used up by the session that it begins. It is invalid once the hash was replaced.
+fn verify(state: &State, token: &str) -> Vec<Answer> {
+    let (user, session) = state.challenges[token];
+    let revoked = !state.rows.users[&user].is_active || state.rows.sessions.contains_key(&session);
+    if revoked { vec![Answer::Revoked] } else { vec![a_pair(), Answer::InvalidCredentials, Answer::Invalid] }
+}
+
+fn due_first(state: &State) -> Answer {
     let Record { request, began, .. } = &state.records[&state.client];
     let shown = request.token().map(|token| read(state, token, *began, request));
     match (request, shown) {
@@ -27,20 +52,27 @@ pub(crate) fn due(state: &State) -> Answer {
             Some(_) => Answer::EmailTaken,
             None => Answer::Registered(UserId::new(0)),
         },
-        (Request::LogIn { email, password }, _) => log_in(&state.rows, email, password),
+        (Request::LogIn { email, password, .. }, _) => log_in(&state.rows, email, password),
         (Request::Refresh { .. }, Some(Ok(shown))) => refresh(&state.rows, shown, *began),
         (Request::LogOut { .. }, _) => Answer::LoggedOut,
-        (Request::Authenticate { .. }, Some(Ok(shown))) => match state.rows.users.get(&shown.user_id) {
-            None => Answer::Invalid,
-            Some(user) if !user.is_active => Answer::Revoked,
-            Some(user) => match state.rows.session_state(shown.session_id, *began) {
-                SessionState::Ended => Answer::Revoked,
-                SessionState::Expired => Answer::Expired,
-                SessionState::Active => Answer::Account(user.id),
-            },
-        },
+        (Request::Authenticate { .. } | Request::Enrol { .. } | Request::Remove { .. }, Some(Ok(shown))) => {
+            match state.rows.users.get(&shown.user_id) {
+                None => Answer::Invalid,
+                Some(user) if !user.is_active => Answer::Revoked,
+                Some(user) => match state.rows.session_state(shown.session_id, *began) {
+                    SessionState::Ended => Answer::Revoked,
+                    SessionState::Expired => Answer::Expired,
+                    SessionState::Active => match request {
+                        Request::Enrol { .. } => Answer::Enrolled,
+                        Request::Remove { .. } => Answer::Removed,
+                        _ => Answer::Account(user.id),
+                    },
+                },
+            }
+        }
         (Request::Readiness, _) => Answer::Ready(true),
-        (Request::Refresh { .. } | Request::Authenticate { .. }, None) => unreachable!("both show a token"),
+        (Request::Verify { .. }, _) => a_pair(),
+        (_, None) => unreachable!("the others show a token"),
     }
 }
 
@@ -65,7 +97,7 @@ pub(crate) fn read<'a>(
     if !logout && signed.expires_at <= now {
         return Err(Answer::Expired);
     }
-    let right_kind = signed.access == matches!(request, Request::Authenticate { .. });
+    let right_kind = signed.access != matches!(request, Request::Refresh { .. } | Request::LogOut { .. });
     if right_kind { Ok(signed) } else { Err(Answer::Invalid) }
 }
 

@@ -70,7 +70,7 @@ fn run_and_look(
     end: &mut dyn FnMut(TxOutcome) -> Result<TxOutcome, StoreError>,
 ) -> Result<(), StoreError> {
     let due = stage.with(|state| spec::due(state));
-    stage.record(|record| record.due.push(due));
+    stage.record(|record| record.due.extend(due));
     let result = catch_unwind(AssertUnwindSafe(|| call.run_and_end(end)));
     let before = stage.with(|state| state.rows.clone());
     stage.read_rows();

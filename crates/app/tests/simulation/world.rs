@@ -8,6 +8,8 @@ use crate::rng::SeededRng;
 use crate::rows::{Change, Rows};
 use crate::signer::Signed;
 use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::registration::UserId;
+use portcullis_domain::sessions::SessionId;
 use portcullis_ports::{Clock, HasherError, StoreError};
 use portcullis_testkit::{FixedClock, MemoryStore};
 use std::collections::BTreeMap;
@@ -34,6 +36,8 @@ pub(crate) struct State {
     pub(crate) rows: Rows,
     /// Every token ever signed, regardless of its holder.
     pub(crate) signed: BTreeMap<String, Signed>,
+    /// Account and session of every challenge ever signed.
+    pub(crate) challenges: BTreeMap<String, (UserId, SessionId)>,
     /// Index of the running client.
     pub(crate) client: usize,
     /// Current request of each client.
@@ -71,6 +75,7 @@ impl SimWorld {
             weather: FaultProfile::Calm,
             rows: Rows::default(),
             signed: BTreeMap::new(),
+            challenges: BTreeMap::new(),
             client: 0,
             records: BTreeMap::new(),
             coverage: Coverage::default(),
