@@ -22,7 +22,7 @@ pub(crate) struct Rows {
     pub(crate) credentials: BTreeMap<UserId, Credentials>,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     pub(crate) tokens: BTreeMap<Jti, RefreshToken>,
-    /// Apps, each with the last step of which a code was used.
+    /// Apps, each with its last accepted time step.
     pub(crate) factors: BTreeMap<String, TotpFactor>,
 }
 
