@@ -66,7 +66,14 @@ impl EnrolTotp {
         self.challenges.store.write(|tx| {
             match &input.enrollee {
                 Enrollee::Session(caller) => drop(self.step_up.require(caller, tx)?),
-                Enrollee::LogIn(_) => tx.sessions().lock_account(user.id)?,
+                Enrollee::LogIn(_) => {
+                    tx.sessions().lock_account(user.id)?;
+                    let owner = tx.credentials().owner(user.id)?;
+                    // Another login may have set up the account's first factor meanwhile.
+                    if owner.is_none_or(|owner| owner.credentials.has_second_factor()) {
+                        return Err(MfaReason::Revoked.into());
+                    }
+                }
             }
             let confirmed = tx.factors().totp(user.id)?.iter().filter(|factor| factor.is_confirmed()).count();
             if confirmed >= MAX_TOTP_FACTORS {
