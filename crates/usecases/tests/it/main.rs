@@ -15,6 +15,7 @@ mod mail;
 mod mail_fixtures;
 mod maintenance;
 mod mfa;
+mod mfa_attacks;
 mod mfa_fixtures;
 mod mfa_limits;
 mod notices;

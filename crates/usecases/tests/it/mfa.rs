@@ -11,7 +11,7 @@ use portcullis_domain::tokens::ChallengePurpose;
 use portcullis_ports::{Store, StoreError, StoreExt};
 use portcullis_testkit::Watched;
 use portcullis_usecases::login::PasswordLogin;
-use portcullis_usecases::mfa::{Enrollee, FactorCode, RenewRecoveryCodes, ResetMfa};
+use portcullis_usecases::mfa::{Enrollee, FactorCode, ResetMfa};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -104,27 +104,6 @@ fn confirmation_that_a_new_enrolment_overtakes_is_no_authentication() {
 }
 
 #[test]
-fn session_that_ends_meanwhile_changes_no_factor() {
-    type Act = fn(&Ada, Arc<dyn Store>) -> Result<(), ErrorCode>;
-    let acts: [(&str, bool, Act); 3] = [
-        ("confirm", false, |ada, store| ada.confirm(store).map(drop)),
-        ("remove", true, Ada::remove),
-        ("enrol", true, |ada, store| ada.world.enrol(store, Enrollee::Session(ada.session())).map(drop)),
-    ];
-    for (what, is_enrolled, act) in acts {
-        let ada = Arc::new(if is_enrolled { Ada::enrolled(world()) } else { Ada::pending(world()) });
-        let (before, other) = (ada.stored(), ada.clone());
-        let store = Meanwhile::of(&ada.world, move || {
-            other.world.log_out(&other.pair.refresh_token).unwrap();
-        });
-        assert_eq!(act(&ada, store), Err(ErrorCode::TokenRevoked), "{what}");
-        let after = ada.stored();
-        assert_ne!(after.sessions, before.sessions, "{what}");
-        assert_eq!(Stored { sessions: Vec::new(), ..after }, Stored { sessions: Vec::new(), ..before }, "{what}");
-    }
-}
-
-#[test]
 fn store_that_fails_at_any_call_changes_nothing() {
     type Act = fn(&Ada, Arc<dyn Store>) -> Result<(), ErrorCode>;
     fn shown(ada: &Ada, store: Arc<dyn Store>, place: Place) -> Result<(), ErrorCode> {
@@ -140,11 +119,7 @@ fn store_that_fails_at_any_call_changes_nothing() {
         ("enrol", false, |ada, store| ada.world.enrol(store, Enrollee::Session(ada.session())).map(drop)),
         ("confirm", false, |ada, store| ada.confirm(store).map(drop)),
         ("remove", true, Ada::remove),
-        ("new codes", true, |ada, store| {
-            let (step_up, entropy) = (ada.world.step_up(), ada.world.issuance.entropy.clone());
-            let verb = RenewRecoveryCodes { store, step_up, entropy };
-            verb.run(&ada.session()).map(drop).map_err(|error| error.code())
-        }),
+        ("new codes", true, Ada::renew_codes),
         ("reset", true, |ada, store| {
             let (outbox, clock) = (ada.world.outbox.clone(), ada.world.clock.clone());
             ResetMfa { store, outbox, clock }.run(ada.id).map(drop).map_err(|error| error.code())

@@ -15,7 +15,8 @@ use portcullis_testkit::{PlainSealer, PlainTotp};
 use portcullis_usecases::login::{LogInError, LogInReason, LoggedIn, PasswordLogin};
 use portcullis_usecases::mfa::{
     Challenges, ConfirmTotp, EnrolTotp, Enrollee, FactorCode, Reauthenticate, ReauthenticationInput, RemoveTotp,
-    SecondFactorVerification, StepUp, TotpConfirmation, TotpConfirmed, TotpEnrolled, TotpEnrolment, VerifySecondFactor,
+    RenewRecoveryCodes, SecondFactorVerification, StepUp, TotpConfirmation, TotpConfirmed, TotpEnrolled, TotpEnrolment,
+    VerifySecondFactor,
 };
 use portcullis_usecases::tokens::{Authenticated, TokenPair};
 use portcullis_usecases::{Caller, Counted};
@@ -105,9 +106,13 @@ impl World {
 
     /// Logs in with the password alone and returns the challenge.
     pub(crate) fn challenge(&self) -> String {
+        self.challenge_on(self.store.clone())
+    }
+
+    pub(crate) fn challenge_on(&self, store: Arc<dyn Store>) -> String {
         let Err(LogInError::Refused(
             LogInReason::SecondFactorRequired(challenge) | LogInReason::EnrolmentRequired(challenge),
-        )) = self.log_in(EMAIL, PASSWORD)
+        )) = self.verb_on(store).run(&login(EMAIL, PASSWORD), &Caller::default())
         else {
             unreachable!("a login without a second factor")
         };
@@ -116,9 +121,14 @@ impl World {
 }
 
 impl Ada {
-    /// Registers her and begins the enrolment of an app.
+    /// Registers her, verifies her email and begins the enrolment of an app.
     pub(crate) fn pending(world: World) -> Self {
         let pair = world.verified_ada();
+        Self::begun(world, pair)
+    }
+
+    /// Begins the enrolment of an app in her session.
+    pub(crate) fn begun(world: World, pair: TokenPair) -> Self {
         let session = world.authenticate(&pair.access_token).unwrap();
         let id = session.user.id;
         let app = world.enrol(world.store.clone(), Enrollee::Session(session)).unwrap();
@@ -126,10 +136,14 @@ impl Ada {
     }
 
     pub(crate) fn enrolled(world: World) -> Self {
-        let ada = Self::pending(world);
-        let codes = ada.confirm(ada.store()).unwrap().recovery_codes.unwrap();
-        ada.world.pass(TimeDelta::seconds(30));
-        Self { codes, ..ada }
+        Self::pending(world).enrol()
+    }
+
+    /// Confirms her app.
+    pub(crate) fn enrol(self) -> Self {
+        let codes = self.confirm(self.store()).unwrap().recovery_codes.unwrap();
+        self.world.pass(TimeDelta::seconds(30));
+        Self { codes, ..self }
     }
 
     pub(crate) fn store(&self) -> Arc<dyn Store> {
@@ -163,14 +177,17 @@ impl Ada {
         mfa_token: &str,
         code: &FactorCode,
     ) -> Result<LoggedIn, ErrorCode> {
-        let verb = VerifySecondFactor {
+        let (mfa_token, code) = (mfa_token.to_owned(), code.clone());
+        let input = SecondFactorVerification { mfa_token, code, remember_device: false };
+        self.verifying(store).run(&input, &Caller::default()).map_err(|error| error.code())
+    }
+
+    pub(crate) fn verifying(&self, store: Arc<dyn Store>) -> VerifySecondFactor {
+        VerifySecondFactor {
             challenges: self.world.challenges(store.clone()),
             second_factor: self.world.second_factor(store.clone()),
             gate: self.world.verb_on(store).gate,
-        };
-        let (mfa_token, code) = (mfa_token.to_owned(), code.clone());
-        let input = SecondFactorVerification { mfa_token, code, remember_device: false };
-        verb.run(&input, &Caller::default()).map_err(|error| error.code())
+        }
     }
 
     /// Shows a code. Returns the new recovery codes, if any.
@@ -206,6 +223,12 @@ impl Ada {
         let (step_up, outbox, clock) = (self.world.step_up(), self.world.outbox.clone(), self.world.clock.clone());
         let verb = RemoveTotp { store, step_up, outbox, is_required: false, clock };
         verb.run(&self.session(), self.app.id, &Caller::default()).map_err(|error| error.code())
+    }
+
+    pub(crate) fn renew_codes(&self, store: Arc<dyn Store>) -> Result<(), ErrorCode> {
+        let (step_up, entropy) = (self.world.step_up(), self.world.issuance.entropy.clone());
+        let verb = RenewRecoveryCodes { store, step_up, entropy };
+        verb.run(&self.session()).map(drop).map_err(|error| error.code())
     }
 
     pub(crate) fn stored(&self) -> Stored {

@@ -85,7 +85,7 @@ fn a_session_grows_too_old_however_often_it_is_refreshed() {
 }
 
 /// Adds a live token without a session, as the FastAPI app does, and returns its text.
-fn adopted(world: &World, pair: &TokenPair, jti: Jti) -> String {
+pub(crate) fn adopted(world: &World, pair: &TokenPair, jti: Jti) -> String {
     let times: Vec<_> = pair.refresh_token.split('.').skip(4).collect();
     let owner = world.authenticate(&pair.access_token).unwrap().user.id;
     let token = RefreshToken::new(jti, owner, world.clock.now(), TimeDelta::days(7));
