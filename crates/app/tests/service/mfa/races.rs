@@ -3,11 +3,13 @@
 
 use crate::harness::totp::Authenticator;
 use crate::prelude::*;
+use std::thread;
 
 on_both_databases!(
     m1_one_code_begins_one_session,
     m2_one_recovery_code_begins_one_session,
     c1_13_one_token_begins_one_session,
+    c1_14_the_last_two_codes_at_once_bring_new_ones,
     c1_15_one_code_confirms_one_factor,
     c1_4_parallel_confirmations_are_one_first_factor,
 );
@@ -103,6 +105,37 @@ fn c1_13_one_token_begins_one_session(backend: Backend) {
     let of = format!("FROM recovery_codes WHERE used_at IS NOT NULL AND user_id = {}", enrolled.account.id);
     let used = service.database.count(&of);
     assert!(left + used == 10 && used <= 1, "{left} left, {used} used");
+}
+
+/// On PostgreSQL both calls wait to store their notice, which they do once the code is used.
+fn c1_14_the_last_two_codes_at_once_bring_new_ones(backend: Backend) {
+    let replicas = Replicas::start(backend);
+    let service = replicas.at(0);
+    for is_login in [true, false] {
+        let enrolled = service.enrolled();
+        let Enrolled { account, codes, pair, .. } = &enrolled;
+        let own = format!("FROM recovery_codes WHERE user_id = {}", account.id);
+        service.database.execute(&format!("DELETE {own} AND id NOT IN (SELECT id {own} ORDER BY id LIMIT 2)"));
+        let lock = "BEGIN; LOCK TABLE outbox IN SHARE MODE; SELECT pg_sleep(2); COMMIT";
+        let locks = "FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+        let replies = thread::scope(|scope| {
+            if backend == Backend::Postgres {
+                scope.spawn(|| service.database.execute(lock));
+                eventually("the outbox is locked", || (service.database.count(locks) == 1).then_some(()));
+            }
+            at_once(2, |number| {
+                let proof = json!({"password": account.password, "code": codes[number]});
+                match is_login {
+                    true => replicas.at(number).login_with(account, &codes[number]),
+                    false => replicas.at(number).reauthenticate(&pair.access, &proof),
+                }
+            })
+        });
+        let bodies: Vec<_> = replies.iter().map(|reply| reply.expect(200)).collect();
+        let renewed = bodies.iter().filter(|body| body.get("recovery_codes").is_some()).count();
+        let left = service.factors(&pair.access)["recovery_codes_left"].as_i64();
+        assert_eq!((renewed, left), (1, Some(10)), "login: {is_login}");
+    }
 }
 
 fn c1_15_one_code_confirms_one_factor(backend: Backend) {
