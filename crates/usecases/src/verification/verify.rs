@@ -130,9 +130,7 @@ impl Counted for VerifyEmail {
             let fate = self.fate(input.password.as_ref(), &claim, caller)?;
             match self.reauthentication.store.write(|tx| self.redeem(input, caller, &fate, tx)) {
                 Ok(verified) => {
-                    if verified.purpose == Purpose::ChangeEmail {
-                        self.outbox.notify_worker();
-                    }
+                    self.outbox.notify_worker();
                     return Ok(verified);
                 }
                 Err(VerifyAttemptError::Outdated) => claim = self.find_claim(input, caller)?,
@@ -200,10 +198,12 @@ impl VerifyEmail {
     }
 
     /// Removes the factors of an account at its first verification: someone else may have set them up, unless
-    /// the caller proved that the account is theirs.
+    /// the caller proved that the account is theirs. Notifies the verified address.
     fn remove_unproven_factors(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<(), StoreError> {
         if redemption.keep == KeepSessions::default() {
-            remove_factors(redemption.owner.clone(), (&self.outbox, &redemption.cause), tx)?;
+            let mut owner = redemption.owner.clone();
+            owner.user.email = redemption.record.email.clone();
+            remove_factors(owner, (&self.outbox, &redemption.cause), tx)?;
         }
         Ok(())
     }

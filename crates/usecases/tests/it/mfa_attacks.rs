@@ -1,14 +1,17 @@
 //! Attackers who hold the password, a session, a copied cookie or a token of another program, and meet a second
-//! factor.
+//! factor; and factors that an attacker set up first.
 
-use crate::mail_fixtures::Meanwhile;
+use crate::addresses::on_the_way;
+use crate::mail_fixtures::{Meanwhile, told};
 use crate::mfa_fixtures::{Ada, EMAIL, PASSWORD, Place, world};
 use crate::verdicts::adopted;
 use crate::world::{World, login, with};
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
+use portcullis_domain::mail::Occasion;
 use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_domain::tokens::Jti;
+use portcullis_domain::verification::OneTimeToken;
 use portcullis_ports::{Clock, Store, StoreExt};
 use portcullis_usecases::login::PasswordLogin;
 use portcullis_usecases::mfa::{Enrollee, SecondFactorVerification, TrustedDevices};
@@ -16,6 +19,7 @@ use portcullis_usecases::sessions::{LogOutAll, LogoutAll};
 use portcullis_usecases::tokens::TokenPair;
 use portcullis_usecases::{Caller, Counted};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 fn trusting() -> World {
     World { trust_for: Some(TimeDelta::days(30)), ..world() }
@@ -123,6 +127,51 @@ fn token_of_another_program_opens_no_account_with_a_second_factor() {
         assert_eq!(ada.world.refresh(&refresh).err().map(|error| error.code()), due);
         assert_eq!(ada.stored().sessions == before, is_enrolled);
     }
+}
+
+/// A stranger may have registered the address and set the factor up.
+#[test]
+fn first_verification_without_proof_removes_factors_and_notifies_the_owner() {
+    type Redeem = fn(&Ada, &OneTimeToken);
+    const NEW: &str = "new@example.org";
+    let table: [(&str, bool, Redeem, Option<&str>); 6] = [
+        ("verify", false, |ada, link| drop(ada.world.verify(link).unwrap()), Some(EMAIL)),
+        ("own session", false, |ada, link| drop(ada.world.verify_from(link, Some(&ada.pair), None).unwrap()), None),
+        ("reset", false, |ada, _| reset(ada), Some(EMAIL)),
+        ("reset, verified", true, |ada, _| reset(ada), None),
+        ("change", false, |ada, _| drop(ada.world.verify(&on_the_way(&ada.world, &ada.pair, NEW)).unwrap()), Some(NEW)),
+        (
+            "change, verified",
+            true,
+            |ada, _| {
+                drop(ada.world.verify(&on_the_way(&ada.world, &ada.pair, NEW)).unwrap());
+            },
+            None,
+        ),
+    ];
+    for (what, is_verified, redeem, notified) in table {
+        let world = World::new().noticing(&[Occasion::FactorRemoved]);
+        let (_, pair) = world.ada();
+        let link = world.mailed();
+        let ada = Ada::begun(world, pair).enrol();
+        if is_verified {
+            ada.world.verify_from(&link, Some(&ada.pair), None).unwrap();
+        }
+        let rung = ada.world.notifier.0.load(Ordering::SeqCst);
+        redeem(&ada, &link);
+        assert!(notified.is_none() || ada.world.notifier.0.load(Ordering::SeqCst) > rung, "{what}");
+        let stored = ada.stored();
+        let left = (stored.factors.len(), stored.recovery_codes, stored.credentials.is_marked());
+        assert_eq!(left, if notified.is_some() { (0, 0, false) } else { (1, 10, true) }, "{what}");
+        let mut sent = ada.world.deliver();
+        sent.retain(|(occasion, _)| occasion == "factor_removed");
+        assert_eq!(sent, Vec::from_iter(notified.map(|to| told("factor_removed", to))), "{what}");
+    }
+}
+
+fn reset(ada: &Ada) {
+    ada.world.forgot(EMAIL).unwrap();
+    ada.world.reset(&ada.world.mailed(), "battery staple").unwrap();
 }
 
 #[test]
