@@ -2,6 +2,7 @@
 //! sessions. Both are bound to the current password and authorize nothing. They let the owner log in
 //! while an attacker on another device has spent the account's budget.
 
+use crate::caller::Caller;
 use portcullis_domain::limits::{DeviceCookie, DeviceId, PasswordTag, Source};
 use portcullis_domain::login::Owner;
 use portcullis_domain::registration::{EmailAddress, PasswordHash, UserId};
@@ -42,6 +43,17 @@ impl DeviceCookies {
     pub fn recognise(&self, cookie: &str, account: &EmailAddress, password: &PasswordHash) -> Option<DeviceId> {
         let cookie = self.read(cookie, account)?;
         self.is_current(&cookie, password).then_some(cookie.device)
+    }
+
+    /// Returns the caller's device, or `None` unless its cookie was issued for this account and its current
+    /// password.
+    pub(crate) fn known_device(
+        &self,
+        caller: &Caller,
+        account: &EmailAddress,
+        password: &PasswordHash,
+    ) -> Option<DeviceId> {
+        self.recognise(caller.device.as_deref()?, account, password)
     }
 
     /// Creates the cookie for a device whose user has just entered or set the account's password

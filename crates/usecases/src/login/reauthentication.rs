@@ -57,7 +57,7 @@ impl Reauthentication {
     /// Returns the guess to count before the work. It draws on the same budgets as a login, so that a
     /// stolen token gives an attacker no additional guesses. A known device keeps its own budget.
     pub(crate) fn guess(&self, account: &EmailAddress, password: &PasswordHash, caller: &Caller) -> Guess {
-        let device = caller.device.as_deref().and_then(|cookie| self.devices.recognise(cookie, account, password));
+        let device = self.devices.known_device(caller, account, password);
         Guess::new(account, device, caller)
     }
 

@@ -33,8 +33,7 @@ impl TrustedDevices {
     /// Lists the devices, newest first.
     pub fn list(&self, session: &Authenticated, caller: &Caller) -> Result<Vec<OwnDevice>, DependencyError> {
         let (user, password) = (&session.user, &session.password);
-        let cookie = caller.device.as_deref();
-        let known = cookie.and_then(|cookie| self.devices.recognise(cookie, &user.email, password));
+        let known = self.devices.known_device(caller, &user.email, password);
         let own = known.map(|device| self.devices.hash(user.id, device));
         let trusted = self.store.read(|tx| tx.factors().trusted_devices(user.id, self.clock.now()))?;
         let own_device = |device: TrustedDevice| OwnDevice { current: Some(device.device) == own, device };

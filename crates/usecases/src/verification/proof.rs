@@ -160,8 +160,7 @@ impl VerifyEmail {
 
     fn kept_sessions(&self, input: &EmailVerification, caller: &Caller, owner: &Owner) -> KeepSessions {
         let Owner { user, credentials } = owner;
-        let known = |cookie| self.devices.recognise(cookie, &user.email, credentials.hash());
-        let device = caller.device.as_deref().and_then(known);
+        let device = self.devices.known_device(caller, &user.email, credentials.hash());
         KeepSessions {
             session: input.bearer_of(user).and_then(|bearer| bearer.session_id),
             device: device.map(|device| self.devices.hash(user.id, device)),
