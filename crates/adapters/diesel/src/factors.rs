@@ -105,6 +105,22 @@ fn own_factor(user_id: i64, factor_id: String) -> _ {
     totp_factors::table.filter(totp_factors::factor_id.eq(factor_id)).filter(totp_factors::user_id.eq(user_id))
 }
 
+/// Selects a confirmed factor of an account.
+#[auto_type]
+fn confirmed_factor(user_id: i64, factor_id: String) -> _ {
+    let own: own_factor = own_factor(user_id, factor_id);
+    own.filter(totp_factors::confirmed_at.is_not_null())
+}
+
+/// Selects an unused recovery code of an account.
+#[auto_type]
+fn unused_code<'a>(user_id: i64, digest: &'a [u8]) -> _ {
+    recovery_codes::table
+        .filter(recovery_codes::digest.eq(digest))
+        .filter(recovery_codes::user_id.eq(user_id))
+        .filter(recovery_codes::used_at.is_null())
+}
+
 impl FactorRepository for Transaction<'_> {
     fn totp(&mut self, user_id: UserId) -> Result<Vec<TotpFactor>, StoreError> {
         let own = totp_factors::table.filter(totp_factors::user_id.eq(user_id.get()));
@@ -155,12 +171,12 @@ impl FactorRepository for Transaction<'_> {
     }
 
     fn rename_totp(&mut self, user_id: UserId, id: &FactorId, name: &FactorName) -> Result<bool, StoreError> {
-        let confirmed = own_factor(user_id.get(), id.to_string()).filter(totp_factors::confirmed_at.is_not_null());
+        let confirmed = confirmed_factor(user_id.get(), id.to_string());
         self.changed_one(diesel::update(confirmed).set(totp_factors::name.eq(name.as_str())))
     }
 
     fn remove_totp(&mut self, user_id: UserId, id: &FactorId) -> Result<bool, StoreError> {
-        let confirmed = own_factor(user_id.get(), id.to_string()).filter(totp_factors::confirmed_at.is_not_null());
+        let confirmed = confirmed_factor(user_id.get(), id.to_string());
         self.changed_one(diesel::delete(confirmed))
     }
 
@@ -174,10 +190,7 @@ impl FactorRepository for Transaction<'_> {
     }
 
     fn has_recovery_code(&mut self, user_id: UserId, code: &RecoveryCodeDigest) -> Result<bool, StoreError> {
-        let unused = recovery_codes::table
-            .filter(recovery_codes::digest.eq(code.as_bytes().as_slice()))
-            .filter(recovery_codes::user_id.eq(user_id.get()))
-            .filter(recovery_codes::used_at.is_null());
+        let unused = unused_code(user_id.get(), code.as_bytes());
         Ok(self.first::<i64>(unused.select(recovery_codes::id))?.is_some())
     }
 
@@ -187,10 +200,7 @@ impl FactorRepository for Transaction<'_> {
         code: &RecoveryCodeDigest,
         at: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let unused = recovery_codes::table
-            .filter(recovery_codes::digest.eq(code.as_bytes().as_slice()))
-            .filter(recovery_codes::user_id.eq(user_id.get()))
-            .filter(recovery_codes::used_at.is_null());
+        let unused = unused_code(user_id.get(), code.as_bytes());
         self.changed_one(diesel::update(unused).set(recovery_codes::used_at.eq(DbTimestamp::new(at))))
     }
 
