@@ -1,4 +1,4 @@
-//! Stored second factors.
+//! Stored second factors, recovery codes and trusted devices.
 
 use crate::store::{RowCursor, StoreError};
 use chrono::{DateTime, Utc};
@@ -21,8 +21,9 @@ pub trait FactorRepository {
     /// Adds a pending factor in place of the account's other pending one.
     fn replace_pending(&mut self, factor: &TotpFactor) -> Result<(), StoreError>;
 
-    /// Confirms a pending factor of an account, expired or not, by the code of a step. Returns whether it
-    /// did: exactly one concurrent caller succeeds.
+    /// Confirms a pending factor of an account at `at`, and records `step` as its last accepted one. Does not
+    /// check whether the factor has expired. Returns whether it was pending: exactly one concurrent caller
+    /// succeeds.
     fn confirm_totp(
         &mut self,
         user_id: UserId,
@@ -31,8 +32,8 @@ pub trait FactorRepository {
         at: DateTime<Utc>,
     ) -> Result<bool, StoreError>;
 
-    /// Accepts a step of a confirmed factor if it is later than the last accepted one. Returns whether it
-    /// did: exactly one concurrent caller succeeds.
+    /// Uses up a step of a confirmed factor if it is later than the last accepted one. Returns whether it
+    /// was: exactly one concurrent caller succeeds.
     fn use_step(&mut self, id: &FactorId, step: TimeStep, at: DateTime<Utc>) -> Result<bool, StoreError>;
 
     /// Renames a confirmed factor of an account. Returns whether it exists.
@@ -41,13 +42,13 @@ pub trait FactorRepository {
     /// Removes a confirmed factor of an account. Returns whether it existed.
     fn remove_totp(&mut self, user_id: UserId, id: &FactorId) -> Result<bool, StoreError>;
 
-    /// Replaces all recovery codes of an account, used or not. No codes: only removes the old ones.
+    /// Replaces all recovery codes of an account, used or not. If `codes` is empty, removes them.
     fn replace_recovery_codes(&mut self, user_id: UserId, codes: &[RecoveryCodeDigest]) -> Result<(), StoreError>;
 
     /// Returns whether an account has this recovery code, unused.
     fn has_recovery_code(&mut self, user_id: UserId, code: &RecoveryCodeDigest) -> Result<bool, StoreError>;
 
-    /// Uses up an unused recovery code of an account. Returns whether it did: exactly one concurrent caller
+    /// Uses up a recovery code of an account. Returns whether it was unused: exactly one concurrent caller
     /// succeeds.
     fn use_recovery_code(
         &mut self,
@@ -59,10 +60,10 @@ pub trait FactorRepository {
     /// Counts the unused recovery codes of an account.
     fn recovery_codes_left(&mut self, user_id: UserId) -> Result<u32, StoreError>;
 
-    /// Trusts a device of an account, in place of an earlier row for the same device.
+    /// Adds a trusted device of an account, in place of an earlier row for the same device.
     fn trust(&mut self, device: &TrustedDevice) -> Result<(), StoreError>;
 
-    /// Lists the trusted devices of an account that have not expired, newest first.
+    /// Lists the trusted devices of an account that have not expired at `now`, newest first.
     fn trusted_devices(&mut self, user_id: UserId, now: DateTime<Utc>) -> Result<Vec<TrustedDevice>, StoreError>;
 
     /// Removes a trusted device of an account. Returns whether it existed.

@@ -36,7 +36,7 @@ pub enum SecondFactorOutcome {
     Right,
     /// The code was wrong, used before or unreadable.
     Wrong,
-    /// The attempts were spent: the code was not checked.
+    /// Too many attempts: the code was not checked.
     Limited,
 }
 

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 /// Encrypts stored secrets and binds each to its row.
 ///
 /// `context` names the place of a value, such as its table, column and public id. A value opens only with
-/// the context it was sealed with, so it is of no use in another row.
+/// the context it was sealed with, so it does not open in another row.
 ///
 /// ```
 /// use portcullis_ports::{SealError, Sealer};
@@ -22,7 +22,7 @@ pub trait Sealer: Send + Sync {
     /// Returns [`SealError::Failed`] if the library cannot encrypt.
     fn seal(&self, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError>;
 
-    /// Decrypts a value with the key that sealed it: the current one or an earlier one.
+    /// Decrypts a value with the key that sealed it, the current one or an earlier one.
     ///
     /// # Errors
     /// Returns [`SealError::UnknownKey`] if no configured key sealed the value, and

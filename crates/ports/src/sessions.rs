@@ -106,7 +106,7 @@ pub trait SessionRepository {
     /// without a session are revoked and counted as well.
     fn end_all(&mut self, user_id: UserId, keep: &KeepSessions, session_end: &SessionEnd) -> Result<u64, StoreError>;
 
-    /// Records a new authentication of a session's user. Returns whether the session exists and has not
+    /// Replaces the last authentication of a session's user. Returns whether the session exists and has not
     /// ended.
     fn reauthenticate(&mut self, id: SessionId, by: &Authentication) -> Result<bool, StoreError>;
 

@@ -3,13 +3,13 @@
 use portcullis_domain::mfa::{TimeStep, TotpCode, TotpSecret};
 
 /// Computes the codes of authenticator apps: HOTP (RFC 4226) with HMAC-SHA-1 over a time step (RFC 6238).
-/// Which steps are accepted is decided by `portcullis_domain::mfa::matching_step`.
+/// [`matching_step`](portcullis_domain::mfa::matching_step) decides which steps are accepted.
 ///
 /// ```
 /// use portcullis_domain::mfa::{TimeStep, TotpCode, TotpSecret, matching_step};
 /// use portcullis_ports::TotpGenerator;
-/// fn check(generator: &dyn TotpGenerator, secret: &TotpSecret, code: TotpCode, last: Option<TimeStep>) -> Option<TimeStep> {
-///     matching_step(code, chrono::DateTime::UNIX_EPOCH, last, |step| generator.code(secret, step))
+/// fn first_step(generator: &dyn TotpGenerator, secret: &TotpSecret, code: TotpCode) -> Option<TimeStep> {
+///     matching_step(code, chrono::DateTime::UNIX_EPOCH, None, |step| generator.code(secret, step))
 /// }
 /// ```
 pub trait TotpGenerator: Send + Sync {

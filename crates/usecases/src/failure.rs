@@ -31,8 +31,8 @@ impl DependencyError {
     /// Minimum delay, used if the dependency gives none.
     const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-    /// Returns [`ErrorCode::Unavailable`] for failures that may pass, and for a corrupt row or an unreadable secret, which an
-    /// operator can repair; [`ErrorCode::Internal`] for the rest.
+    /// Returns [`ErrorCode::Unavailable`] for failures that may pass, and for a corrupt row or an unreadable
+    /// secret, which an operator can repair; [`ErrorCode::Internal`] for the rest.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -104,7 +104,7 @@ impl<R: Reason> UseCaseError<R> {
     }
 
     /// Converts the reason of a refusal.
-    pub(crate) fn map<T: Reason + From<R>>(self) -> UseCaseError<T> {
+    pub(crate) fn convert<T: Reason + From<R>>(self) -> UseCaseError<T> {
         match self {
             Self::Refused(reason) => UseCaseError::Refused(reason.into()),
             Self::Limited(limited) => UseCaseError::Limited(limited),

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 /// First byte of every value.
 const VERSION: u8 = 1;
-/// Salt of all keys, so that none equals a key that the text is used for elsewhere.
+/// Salt of all keys, so that they differ from other keys derived from the same text.
 const PURPOSE: &[u8] = b"portcullis encryption";
 const KEY_BYTES: usize = 32;
 const KEY_ID_BYTES: usize = 8;
@@ -90,7 +90,7 @@ fn expand<const N: usize>(secret: &Prk, purpose: &[u8]) -> Result<Zeroizing<[u8;
 impl Sealer for AesGcmSealer {
     fn seal(&self, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
         let Key { id, cipher } = &self.current;
-        // Room for the tag, so that the value is not moved and left behind.
+        // With room for the tag, appending it does not reallocate and leave a copy of the plaintext.
         let mut sealed = Vec::with_capacity(plain.len() + TAG_BYTES);
         sealed.extend_from_slice(plain);
         let nonce = cipher.seal_in_place_append_tag(Aad::from(context), &mut sealed);

@@ -4,8 +4,8 @@ use aws_lc_rs::hmac::{self, HMAC_SHA1_FOR_LEGACY_USE_ONLY};
 use portcullis_domain::mfa::{TimeStep, TotpCode, TotpSecret};
 use portcullis_ports::TotpGenerator;
 
-/// HOTP with HMAC-SHA-1 (RFC 4226 §5.3). The weakness of SHA-1 is its collisions, which do not matter to
-/// HMAC, and not every app knows another hash.
+/// HOTP with HMAC-SHA-1 (RFC 4226 §5.3). Collisions of SHA-1 do not weaken HMAC (RFC 4226 appendix B), and some
+/// apps support no other hash.
 ///
 /// ```
 /// use portcullis_aws_lc::HmacTotp;

@@ -1,4 +1,5 @@
-//! Published codes. Both standards use the same secret. RFC 6238 prints eight digits; the last six are the code.
+//! Codes published by the standards, both for the same secret. RFC 6238 prints eight digits; the last six are
+//! the code.
 
 use portcullis_aws_lc::HmacTotp;
 use portcullis_domain::mfa::{TimeStep, TotpSecret};

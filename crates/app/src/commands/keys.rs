@@ -44,9 +44,9 @@ pub(crate) fn keys(action: &KeysAction) -> anyhow::Result<()> {
 /// Encrypts stored secrets with the current key. Fails if no key opens one.
 fn reencrypt(settings: &Settings) -> anyhow::Result<()> {
     let AppContext { database, clock, .. } = super::open_ready(settings)?;
-    let verb = Reencrypt { store: database.store.clone(), sealer: wire::sealer(&settings.encryption)?, clock };
+    let use_case = Reencrypt { store: database.store.clone(), sealer: wire::sealer(&settings.encryption)?, clock };
     let mut progress = Progress::new("Encrypted");
-    let counts = verb.run(&mut |step| progress.after(step))?;
+    let counts = use_case.run(&mut |step| progress.after(step))?;
     let (done, current) = (secrets(counts.earlier), counts.current);
     progress.end(format_args!("Encrypted {done} with the current key; {current} already were."))?;
     if counts.closed > 0 {

@@ -215,8 +215,8 @@ fn set_password(
 fn reset_mfa(settings: &Settings, named: &UserArg) -> anyhow::Result<String> {
     let parts = super::open_ready(settings)?;
     let user = named.find(&parts)?;
-    let verb = ResetMfa { store: parts.database.store.clone(), outbox: outbox(settings), clock: parts.clock.clone() };
-    let done = verb.run(user.id)?;
+    let (store, clock) = (parts.database.store.clone(), parts.clock.clone());
+    let done = ResetMfa { store, outbox: outbox(settings), clock }.run(user.id)?;
     let (user, ended) = (label(&user), ended(done.sessions_ended));
     Ok(if done.changed {
         format!("Removed the second factors of account {user} and {ended}.")

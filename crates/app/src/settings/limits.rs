@@ -50,8 +50,8 @@ const FIRST_WAIT: Duration = Duration::from_mins(1);
 /// Maximum number of wrong passwords per account and day, from all devices.
 const A_DAY_ALL_DEVICES: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
 
-/// Maximum number of wrong second factors per account and day, from all devices. With the waits after
-/// them, 11 for unknown and 11 for known devices, fewer than 100 of the million codes are checked.
+/// Maximum number of wrong second factors per account and day, from all devices. With the attempts of the
+/// waits after them, 11 by unknown and 11 by known devices, at most 72 of the million codes are checked.
 const A_DAY_SECOND_FACTOR: NonZeroU32 = NonZeroU32::MIN.saturating_add(49);
 
 /// Settings of rate limits.

@@ -2,7 +2,7 @@
 
 use super::{Methods, Owner};
 
-/// What decides whether an account may begin a session.
+/// Properties of an account and its device that decide whether a session may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     /// True if the account is active.
@@ -18,7 +18,7 @@ pub struct Standing {
 impl Standing {
     /// Returns the standing of an account on a device that is not trusted.
     #[must_use]
-    pub const fn of(owner: &Owner) -> Self {
+    pub const fn for_owner(owner: &Owner) -> Self {
         Self {
             is_active: owner.user.is_active,
             email_verified: owner.user.email_verified_at.is_some(),
@@ -74,17 +74,16 @@ pub enum EntryRejection {
 }
 
 impl EntryPolicy {
-    /// Decides whether an account may begin a session after its owner was authenticated by the methods
-    /// `shown`.
+    /// Decides whether an account may begin a session after its owner was authenticated by `methods`.
     #[must_use]
-    pub const fn decide(&self, account: &Standing, shown: Methods) -> SignIn {
+    pub const fn decide(&self, account: &Standing, methods: Methods) -> SignIn {
         if !account.is_active {
             return SignIn::Refused(EntryRejection::Inactive);
         }
         if self.verified_email && !account.email_verified {
             return SignIn::Refused(EntryRejection::EmailUnverified);
         }
-        if shown.are_multi_factor() {
+        if methods.are_multi_factor() {
             return SignIn::Done;
         }
         match (account.second_factor, self.second_factor) {

@@ -1,4 +1,5 @@
-//! Login rules: account lookup by email address, the check of the password, and the decision.
+//! Login rules: account lookup by email address, credentials, authentication methods, the decision on a new
+//! session, and step-up authentication.
 
 mod authentication;
 mod entry;

@@ -81,7 +81,7 @@ impl Credentials {
         self.has_second_factor && !self.is_marked()
     }
 
-    /// Returns the credentials after a change of the password. The mark stays.
+    /// Returns the credentials with another hash of the password. Keeps the mark.
     #[must_use]
     pub fn with_hash(self, hash: PasswordHash) -> Self {
         let new = Self { hash, marked: None, ..self };

@@ -31,8 +31,8 @@ impl Default for StepUpPolicy {
 }
 
 impl StepUpPolicy {
-    /// Returns whether an authentication suffices at `now`. That of an account with a second factor must
-    /// have used one.
+    /// Returns whether the last authentication is recent at `now`. If the account has a `second_factor`, it
+    /// must have used one. Allows for clock skew of up to [`MAX_IAT_SKEW`] into the future.
     #[must_use]
     pub fn is_recent(&self, last: Option<&Authentication>, second_factor: bool, now: DateTime<Utc>) -> bool {
         last.is_some_and(|last| {

@@ -1,6 +1,6 @@
 //! Retention of database rows. The purge deletes rows past the cutoffs returned here.
 
-use crate::mfa::PENDING_FOR;
+use crate::mfa::PENDING_FACTOR_LIFETIME;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Retention periods.
@@ -25,8 +25,8 @@ impl Default for Retention {
 }
 
 impl Retention {
-    /// Returns the deletion cutoff for refresh tokens and trusted devices. Those that expired at or before it may be
-    /// deleted. Leaves a margin for clock skew between replicas.
+    /// Returns the deletion cutoff for refresh tokens and trusted devices. Those that expired at or before it
+    /// may be deleted. Leaves a margin for clock skew between replicas.
     ///
     /// ```
     /// use chrono::{DateTime, TimeDelta};
@@ -50,7 +50,7 @@ impl Retention {
     /// ```
     #[must_use]
     pub fn pending_factor_cutoff(&self, now: DateTime<Utc>) -> DateTime<Utc> {
-        self.token_cutoff(now).checked_sub_signed(PENDING_FOR).unwrap_or(DateTime::<Utc>::MIN_UTC)
+        self.token_cutoff(now).checked_sub_signed(PENDING_FACTOR_LIFETIME).unwrap_or(DateTime::<Utc>::MIN_UTC)
     }
 
     /// Returns the deletion cutoff for sessions. Sessions that had ended or expired at or before it may

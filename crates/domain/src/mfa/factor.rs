@@ -8,8 +8,8 @@ use std::fmt;
 /// Maximum number of confirmed authenticator apps of an account.
 pub const MAX_TOTP_FACTORS: usize = 5;
 
-/// Time in which a new factor must be confirmed.
-pub const PENDING_FOR: TimeDelta = TimeDelta::minutes(10);
+/// Time from its creation in which a factor can be confirmed.
+pub const PENDING_FACTOR_LIFETIME: TimeDelta = TimeDelta::minutes(10);
 
 /// Name that the owner gave a factor: 1 to 64 characters.
 ///
@@ -60,7 +60,7 @@ impl Default for FactorName {
 pub struct SealedSecret(Vec<u8>);
 
 impl SealedSecret {
-    /// Creates it from the ciphertext.
+    /// Creates a secret from its ciphertext.
     #[must_use]
     pub const fn new(ciphertext: Vec<u8>) -> Self {
         Self(ciphertext)
@@ -105,7 +105,7 @@ pub fn sealing_context(id: &FactorId) -> Vec<u8> {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TotpFactor {
-    /// Id.
+    /// Public id.
     pub id: FactorId,
     /// Account.
     pub user_id: UserId,
@@ -119,7 +119,7 @@ pub struct TotpFactor {
     pub created_at: DateTime<Utc>,
     /// Time of the confirmation by a code, in UTC; `None` for a pending factor.
     pub confirmed_at: Option<DateTime<Utc>>,
-    /// Time when a code was last accepted, in UTC.
+    /// Time when a code was last accepted, in UTC; `None` if never.
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
@@ -142,10 +142,10 @@ impl TotpFactor {
         self.confirmed_at.is_some()
     }
 
-    /// Returns whether the factor can still be confirmed.
+    /// Returns whether the factor can still be confirmed at `now`.
     #[must_use]
     pub fn is_pending(&self, now: DateTime<Utc>) -> bool {
-        !self.is_confirmed() && now.signed_duration_since(self.created_at) < PENDING_FOR
+        !self.is_confirmed() && now.signed_duration_since(self.created_at) < PENDING_FACTOR_LIFETIME
     }
 }
 

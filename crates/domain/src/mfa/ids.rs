@@ -47,7 +47,7 @@ public_id! {
 }
 
 public_id! {
-    /// Id of a trusted device, with 122 random bits. Its owner revokes the device by it.
+    /// Id of a trusted device, with 122 random bits.
     ///
     /// ```
     /// use portcullis_domain::mfa::TrustedDeviceId;

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 
 /// Number of recovery codes that an account gets at once.
-pub const RECOVERY_CODES: usize = 10;
+pub const RECOVERY_CODE_COUNT: usize = 10;
 
 /// Crockford's base32 digits. There is no I, L, O or U.
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -57,7 +57,7 @@ impl RecoveryCode {
         places.next().is_none().then_some(Self(symbols))
     }
 
-    /// Returns the text for the owner.
+    /// Returns the code as displayed to the owner: 16 symbols in groups of four.
     #[must_use]
     pub fn expose(&self) -> String {
         let mut text = String::with_capacity(SYMBOLS + 3);

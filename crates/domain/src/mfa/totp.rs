@@ -1,5 +1,5 @@
-//! Time-based one-time passwords (RFC 6238, over RFC 4226): six digits, SHA-1, 30 seconds. The MAC that a
-//! code is cut from is a port; the steps that are accepted are decided here.
+//! Time-based one-time passwords (RFC 6238, RFC 4226): six digits, SHA-1, 30 seconds. Decides which time steps
+//! are accepted; `TotpGenerator` in ports computes the code of a step.
 
 use crate::registration::EmailAddress;
 use chrono::{DateTime, Utc};
@@ -35,7 +35,7 @@ impl TotpSecret {
         Self(Zeroizing::new(bytes))
     }
 
-    /// Creates a secret from its bytes. Returns `None` if there are not exactly 20.
+    /// Creates a secret from its bytes. Returns `None` unless there are 20.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self::from_random)
@@ -144,9 +144,10 @@ impl fmt::Debug for TotpCode {
 /// use chrono::DateTime;
 /// use portcullis_domain::mfa::{TimeStep, TotpCode, matching_step};
 /// let now = DateTime::from_timestamp(300, 0).ok_or("a time")?; // step 10
-/// // Stands in for the MAC: the code of a step is its number.
+/// // Instead of a MAC: the code of a step is its number.
 /// let code_of = |step: TimeStep| TotpCode::new(u32::try_from(step.get()).unwrap_or_default());
-/// let matching = |code, last: Option<i64>| matching_step(TotpCode::new(code), now, last.map(TimeStep::new), code_of);
+/// let matching =
+///     |code, last: Option<i64>| matching_step(TotpCode::new(code), now, last.map(TimeStep::new), code_of);
 /// assert_eq!(matching(9, None), Some(TimeStep::new(9)));
 /// assert_eq!(matching(11, Some(10)), Some(TimeStep::new(11)));
 /// assert_eq!(matching(10, Some(10)), None); // used
@@ -167,8 +168,8 @@ pub fn matching_step(
 
 /// Returns the URI that authenticator apps read from a QR code (the "Key URI Format").
 ///
-/// A colon separates the product from the account, and apps refuse a further one, so the product's own
-/// colons are left out.
+/// A colon separates the product from the account. Apps refuse a further one, so colons of the product are
+/// removed.
 ///
 /// ```
 /// use portcullis_domain::mfa::{TotpSecret, otpauth_uri};

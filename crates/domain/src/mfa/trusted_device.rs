@@ -11,15 +11,15 @@ pub const MAX_TRUSTED_DEVICES: usize = 100;
 /// Trusted device of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedDevice {
-    /// Id.
+    /// Public id.
     pub id: TrustedDeviceId,
     /// Account.
     pub user_id: UserId,
     /// Hash of the device id. The device's cookie alone proves nothing: this row must exist.
     pub device: DeviceHash,
-    /// Client that the device was trusted with, shown to the owner.
+    /// Client of the login that trusted the device, displayed to the owner.
     pub client: ClientInfo,
-    /// Time of the login that the device was trusted at, in UTC.
+    /// Time of that login, in UTC.
     pub created_at: DateTime<Utc>,
     /// Expiry, in UTC.
     pub expires_at: DateTime<Utc>,

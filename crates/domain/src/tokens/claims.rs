@@ -19,7 +19,7 @@ pub struct AccessClaims {
     pub jti: Jti,
     /// Session (`sid`); `None` for an adopted token, issued by an application without sessions.
     pub session_id: Option<SessionId>,
-    /// Authentication of the session (`amr`, `auth_time`); `None` if the password alone was used.
+    /// Authentication of the session (`amr`, `auth_time`); `None` if the token does not carry it.
     pub authentication: Option<Authentication>,
     /// Time of issue (`iat`).
     pub issued_at: DateTime<Utc>,
@@ -37,7 +37,7 @@ pub struct RefreshClaims {
     pub jti: Jti,
     /// Session (`sid`); `None` for an adopted token, issued by an application without sessions.
     pub session_id: Option<SessionId>,
-    /// Authentication of the session (`amr`, `auth_time`); `None` if the password alone was used.
+    /// Authentication of the session (`amr`, `auth_time`); `None` if the token does not carry it.
     pub authentication: Option<Authentication>,
     /// Time of issue (`iat`).
     pub issued_at: DateTime<Utc>,
@@ -53,7 +53,7 @@ impl RefreshClaims {
     }
 }
 
-/// What a challenge may be used for.
+/// Purpose of a challenge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChallengePurpose {
     /// To complete a login with the second factor.
@@ -75,7 +75,7 @@ impl ChallengePurpose {
         }
     }
 
-    /// Returns the lifetime of the token.
+    /// Returns the lifetime of the token: 5 minutes for the second factor, 10 minutes for an enrolment.
     #[must_use]
     pub const fn lifetime(self) -> TimeDelta {
         match self {
@@ -85,16 +85,16 @@ impl ChallengePurpose {
     }
 }
 
-/// Claims of the token between two factors (`mfa_token`): the first one was shown.
+/// Claims of the token between two factors (`mfa_token`). It proves that the first one was presented.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChallengeClaims {
     /// Account (`sub`).
     pub user_id: UserId,
-    /// The one session that the token may begin (`sid`).
+    /// Only session that the token may begin (`sid`).
     pub session_id: SessionId,
-    /// What the token may be used for (`use`).
+    /// Purpose of the token (`use`).
     pub purpose: ChallengePurpose,
-    /// Version of the password that was shown (`pwv`). A new password makes the token invalid.
+    /// Version of the password that was presented (`pwv`). A new password makes the token invalid.
     pub password: PasswordVersion,
     /// Time of issue (`iat`).
     pub issued_at: DateTime<Utc>,

@@ -1,4 +1,5 @@
-//! Rate limits on guesses at passwords and second factors, and on expensive calls. Calls are counted before the work.
+//! Rate limits on guesses at passwords and second factors, and on expensive calls. Calls are counted before
+//! the work.
 
 mod admission;
 mod attempt;

@@ -2,8 +2,8 @@
 //!
 //! Only a client that has passed the first factor gets here, so budgets are keyed by account id. Unknown
 //! devices share the budget of the account; once it is spent, each source backs off separately. A known
-//! device has its own budget. A daily ceiling covers them all: it stops a guesser of six digits who
-//! holds the password and any number of sources.
+//! device has its own budget. A daily ceiling covers them all: it stops an attacker who knows the password
+//! and guesses six digits from any number of sources.
 
 use super::attempt::{KNOWN_DEVICES, Keeps, STRANGERS, call_of};
 use super::budgets::Draw;

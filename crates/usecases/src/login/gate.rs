@@ -18,18 +18,18 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Returns whether an owner is refused whatever else they show.
-    pub(crate) fn refuses(&self, owner: &Owner, methods: Methods) -> bool {
-        matches!(self.policy.decide(&Standing::of(owner), methods), SignIn::Refused(_))
+    /// Returns whether an owner who presented `methods` is refused even with a second factor.
+    pub(super) fn refuses(&self, owner: &Owner, methods: Methods) -> bool {
+        matches!(self.policy.decide(&Standing::for_owner(owner), methods), SignIn::Refused(_))
     }
 
-    /// Begins a session. Returns `None` if the account changed since it was read, or if `uses` finds
-    /// that what was shown is used up.
+    /// Begins a session. Returns `None` if the account changed since it was read, or if `uses` returns
+    /// `false`.
     pub(crate) fn pass(&self, entry: &Entry<'_>, uses: Uses<'_>) -> Result<Option<LoggedIn>, LogInError> {
         let user_id = entry.owner.user.id;
         let standing = self.standing(entry)?;
         match self.policy.decide(&standing, entry.methods) {
-            // Asked again in the transaction: the trust may have ended meanwhile.
+            // Checked again in the transaction, because the trust may have ended since.
             SignIn::Done if standing.trusted_device => {
                 let mut still = |tx: &mut dyn Tx| Ok(self.trusts_device(entry, tx)? && uses(tx)?);
                 Ok(self.beginning.run(entry, &mut still)?)
@@ -55,13 +55,12 @@ impl Gate {
         }
     }
 
+    /// Queries the trusted devices only if the decision depends on them.
     fn standing(&self, entry: &Entry<'_>) -> Result<Standing, StoreError> {
-        let standing = Standing::of(entry.owner);
-        let asks = standing.second_factor && self.policy.trusted_devices && entry.is_known;
-        if !asks || entry.methods.are_multi_factor() {
-            return Ok(standing);
-        }
-        let trusted_device = self.beginning.store.read(|tx| self.trusts_device(entry, tx))?;
+        let standing = Standing::for_owner(entry.owner);
+        let can_be_trusted = standing.second_factor && self.policy.trusted_devices && entry.is_known;
+        let matters = can_be_trusted && !entry.methods.are_multi_factor();
+        let trusted_device = matters && self.beginning.store.read(|tx| self.trusts_device(entry, tx))?;
         Ok(Standing { trusted_device, ..standing })
     }
 

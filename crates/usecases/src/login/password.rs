@@ -32,7 +32,7 @@ pub struct PasswordLogin {
     pub password: Password,
     /// Code of the second factor. Ignored if the account has none.
     pub code: Option<FactorCode>,
-    /// `true` to need no second factor from this device for a while.
+    /// `true` to trust the device. Needs a code.
     pub remember_device: bool,
 }
 
@@ -151,11 +151,12 @@ impl Counted for LogIn {
                 session_id: self.gate.beginning.issuance.new_session_id(),
                 device: self.second_factor.device(known, proof.as_ref(), input.remember_device),
                 is_known: known.is_some(),
-                is_locked: proof.as_ref().is_some_and(Proof::locks),
+                needs_lock: proof.as_ref().is_some_and(Proof::needs_lock),
                 caller,
                 admission,
             };
-            let logged_in = self.second_factor.enter(&self.gate, &entry, proof.as_ref(), input.remember_device)?;
+            let logged_in =
+                self.second_factor.begin_session(&self.gate, &entry, proof.as_ref(), input.remember_device)?;
             Ok(logged_in.map_or(Attempted::Outdated(owner.user.id), |done| Attempted::Done(Some(done))))
         })
     }
@@ -207,8 +208,8 @@ impl LogIn {
     }
 
     /// Replaces an outdated hash, and marks that of an account with a second factor if another program
-    /// removed the mark. Returns the account with its current credentials, or `None` if they changed
-    /// meanwhile. Failures do not fail the login: the next one tries again.
+    /// removed the mark. Returns the account with its current credentials, or `None` if they have changed.
+    /// Failures do not fail the login: the next one tries again.
     fn update(
         &self,
         owner: Owner,

@@ -7,8 +7,8 @@ use portcullis_ports::{Clock, Opened, RowCursor, Sealer, Store, StoreError, Stor
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Secrets per step. They are written in one transaction.
-const PAGE: u32 = 100;
+/// Maximum number of secrets per step. They are written in one transaction.
+const PAGE_ROWS: u32 = 100;
 
 /// Numbers of stored secrets by the key that opens them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Reencrypt {
         Ok(counts)
     }
 
-    /// Counts the secrets without changing any. Calls `on_page` after each page; it returns whether to
+    /// Counts the secrets without changing any. Calls `on_page` after each page, which returns whether to
     /// continue.
     pub fn count(&self, on_page: &mut dyn FnMut() -> bool) -> Result<SecretCounts, DependencyError> {
         let (mut counts, mut after) = (SecretCounts::default(), RowCursor::FIRST);
@@ -68,7 +68,7 @@ impl Reencrypt {
 
     /// Reads and counts a page of secrets. Returns `None` after the last one.
     fn page(&self, after: RowCursor, counts: &mut SecretCounts) -> Result<Option<Page>, StoreError> {
-        let rows = self.store.read(|tx| tx.factors().sealed_secrets(after, PAGE))?;
+        let rows = self.store.read(|tx| tx.factors().sealed_secrets(after, PAGE_ROWS))?;
         let Some(&(last, ..)) = rows.last() else { return Ok(None) };
         let mut page = Page { last, earlier: Vec::new() };
         for (_, id, sealed) in rows {

@@ -1,4 +1,4 @@
-//! The token between two factors: it proves that its bearer showed the first one, and may begin one
+//! The token between two factors: it proves that its bearer presented the first one, and may begin one
 //! session.
 
 use super::{MfaError, MfaReason};
@@ -28,12 +28,12 @@ impl fmt::Debug for Challenge {
     }
 }
 
-/// Bearer of an authenticator app's enrolment.
+/// User who enrols an authenticator app.
 #[derive(Debug, Clone)]
 pub enum Enrollee {
-    /// A session.
+    /// The user of a session.
     Session(Authenticated),
-    /// A login of an account that must have a second factor first.
+    /// The owner of an account that must have a second factor before it can log in.
     LogIn(ChallengeClaims),
 }
 
@@ -51,6 +51,10 @@ pub struct Challenges {
 
 impl Challenges {
     /// Verifies and decodes a token. Does not query the store and never blocks.
+    ///
+    /// # Errors
+    /// Returns [`TokenError::Expired`] for an expired token, and [`TokenError::Invalid`] for one that is not a
+    /// challenge of this purpose.
     pub fn read(&self, token: &str, purpose: ChallengePurpose) -> Result<ChallengeClaims, TokenError> {
         let now = self.clock.now();
         Ok(self.verifier.verify(token, now)?.into_challenge(purpose, now)?)
@@ -61,7 +65,7 @@ impl Challenges {
     /// # Errors
     /// Returns [`TokenError::Revoked`] if the challenge has begun a session or the account is inactive, and
     /// [`TokenError::Invalid`] if the password has changed or the account does not exist.
-    pub(crate) fn owner(&self, claims: &ChallengeClaims) -> Result<Owner, TokenError> {
+    pub(super) fn owner(&self, claims: &ChallengeClaims) -> Result<Owner, TokenError> {
         let (owner, begun): (Option<Owner>, bool) = self.store.read(|tx| {
             let begun = tx.sessions().find(claims.session_id)?.is_some();
             Ok::<_, StoreError>((tx.credentials().owner(claims.user_id)?, begun))
@@ -77,8 +81,8 @@ impl Challenges {
     /// Returns the account of an enrolment.
     ///
     /// # Errors
-    /// Returns [`MfaReason::Revoked`] as [`owner`](Self::owner) does, and for a challenge once the
-    /// account has a second factor.
+    /// Returns [`MfaReason::Revoked`] if the account is inactive or does not exist. Also for a challenge that
+    /// [`owner`](Self::owner) refuses, and once the account has a second factor.
     pub(super) fn enrolling(&self, enrollee: &Enrollee) -> Result<Owner, MfaError> {
         let owner = match enrollee {
             Enrollee::Session(caller) => self.store.read(|tx| tx.credentials().owner(caller.user.id))?,

@@ -24,11 +24,11 @@ use std::sync::Arc;
 /// Input of a confirmation.
 #[derive(Debug)]
 pub struct TotpConfirmation {
-    /// Who enrols.
+    /// User who enrols the app.
     pub enrollee: Enrollee,
     /// The pending factor.
     pub id: FactorId,
-    /// A current code of it.
+    /// A current code of that factor.
     pub code: FactorCode,
 }
 
@@ -78,7 +78,11 @@ pub struct ConfirmTotp {
 
 impl ConfirmTotp {
     /// Confirms a pending factor. The account's first factor ends every other session and comes with
-    /// recovery codes. A wrong code leaves the factor pending.
+    /// recovery codes.
+    ///
+    /// # Errors
+    /// Returns [`MfaReason::NotFound`] if the account has no such pending factor, and
+    /// [`MfaReason::WrongCode`] for a wrong code, which leaves it pending.
     pub fn run(&self, input: &TotpConfirmation, caller: &Caller) -> Result<TotpConfirmed, MfaError> {
         let owner = &self.challenges.enrolling(&input.enrollee)?;
         let (id, at) = (input.id, self.second_factor.clock.now().trunc_subsecs(6));
@@ -107,13 +111,13 @@ impl ConfirmTotp {
         Ok(TotpConfirmed { factor, recovery_codes, sessions_ended, logged_in })
     }
 
-    /// Confirms the factor from a session, whose user has then shown a second factor.
+    /// Confirms the factor from a session. Its user has then presented a second factor.
     fn in_session(&self, confirming: &Confirming<'_>, session: &Authenticated) -> Result<Enabled, MfaError> {
         self.challenges.store.write(|tx| {
             let (_, last) = lock_session(session, tx)?;
             if let Some(id) = session.session_id {
-                let shown = last.map(|last| last.methods).unwrap_or_default();
-                let by = Authentication::new(shown.with(Method::OneTimeCode), confirming.at);
+                let methods = last.map(|last| last.methods).unwrap_or_default();
+                let by = Authentication::new(methods.with(Method::OneTimeCode), confirming.at);
                 tx.sessions().reauthenticate(id, &by)?;
             }
             let enabled = self.confirm(confirming, session.session_id, tx)?;
@@ -137,7 +141,7 @@ impl ConfirmTotp {
             session_id,
             device: known.unwrap_or_else(|| self.second_factor.devices.new_device()),
             is_known: known.is_some(),
-            is_locked: true,
+            needs_lock: true,
             caller,
             admission: &Admission::default(),
         };
@@ -145,7 +149,7 @@ impl ConfirmTotp {
             enabled = self.confirm(confirming, None, tx)?;
             Ok(enabled.is_some())
         });
-        let logged_in = logged_in.map_err(UseCaseError::map)?.ok_or(MfaReason::Revoked)?;
+        let logged_in = logged_in.map_err(UseCaseError::convert)?.ok_or(MfaReason::Revoked)?;
         Ok((enabled.unwrap_or_default(), logged_in))
     }
 

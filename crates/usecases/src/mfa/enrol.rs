@@ -1,11 +1,11 @@
-//! Begins the enrolment of an authenticator app. It counts once a code confirms it.
+//! Begins the enrolment of an authenticator app. The app protects nothing until a code confirms it.
 
 use super::{Challenges, Enrollee, FactorConflict, MfaError, MfaReason, StepUp};
 use crate::LOG;
 use crate::failure::DependencyError;
 use chrono::{DateTime, Utc};
 use portcullis_domain::mfa::{
-    FactorId, FactorName, MAX_TOTP_FACTORS, PENDING_FOR, SealedSecret, TotpFactor, TotpSecret, otpauth_uri,
+    FactorId, FactorName, MAX_TOTP_FACTORS, PENDING_FACTOR_LIFETIME, SealedSecret, TotpFactor, TotpSecret, otpauth_uri,
     sealing_context,
 };
 use portcullis_ports::{Clock, Entropy, EntropyExt, Sealer, StoreExt};
@@ -21,7 +21,7 @@ pub struct TotpEnrolment {
     pub name: FactorName,
 }
 
-/// A pending factor and its secret, which is shown this once. Redacted in `Debug`.
+/// A pending factor and its secret, which is not returned again. Redacted in `Debug`.
 pub struct TotpEnrolled {
     /// Id of the factor.
     pub id: FactorId,
@@ -57,6 +57,10 @@ pub struct EnrolTotp {
 
 impl EnrolTotp {
     /// Stores a pending factor, in place of an earlier pending one.
+    ///
+    /// # Errors
+    /// Returns [`MfaReason::StepUp`] if a session was not authenticated recently, and
+    /// [`MfaReason::Conflict`] if the account has [`MAX_TOTP_FACTORS`] confirmed factors.
     pub fn run(&self, input: TotpEnrolment) -> Result<TotpEnrolled, MfaError> {
         let user = &self.challenges.enrolling(&input.enrollee)?.user;
         let now = self.clock.now();
@@ -69,7 +73,7 @@ impl EnrolTotp {
                 Enrollee::LogIn(_) => {
                     tx.sessions().lock_account(user.id)?;
                     let owner = tx.credentials().owner(user.id)?;
-                    // Another login may have set up the account's first factor meanwhile.
+                    // A concurrent login may have set up the account's first factor.
                     if owner.is_none_or(|owner| owner.credentials.has_second_factor()) {
                         return Err(MfaReason::Revoked.into());
                     }
@@ -83,7 +87,7 @@ impl EnrolTotp {
         })?;
         tracing::info!(target: LOG, user_id = user.id.get(), "Second factor enrolment begun");
         let uri = otpauth_uri(&self.product, &user.email, &secret);
-        let expires_at = now.checked_add_signed(PENDING_FOR).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let expires_at = now.checked_add_signed(PENDING_FACTOR_LIFETIME).unwrap_or(DateTime::<Utc>::MAX_UTC);
         Ok(TotpEnrolled { id, secret, uri, expires_at })
     }
 }

@@ -70,7 +70,7 @@ impl Reason for ReauthenticateReason {
 
 /// Authenticates the user of a session again.
 pub struct Reauthenticate {
-    /// Asks for the password.
+    /// Checks the password.
     pub reauthentication: Arc<Reauthentication>,
     /// Checks the code.
     pub second_factor: Arc<SecondFactor>,
@@ -116,8 +116,8 @@ impl Counted for Reauthenticate {
 }
 
 impl Reauthenticate {
-    /// Records the authentication. Returns it with new recovery codes, if the last one was used, or `None` if the credentials have changed, or the code was used
-    /// up meanwhile.
+    /// Uses up the code and records the authentication. Returns `None` if the credentials have changed or the
+    /// code was used up since they were read.
     fn record(
         &self,
         owner: &Owner,
@@ -135,7 +135,7 @@ impl Reauthenticate {
         };
         let by = Authentication::new(password_and(proof.as_ref()), self.second_factor.clock.now());
         self.second_factor.store.write(|tx| {
-            if proof.as_ref().is_some_and(Proof::locks) {
+            if proof.as_ref().is_some_and(Proof::needs_lock) {
                 tx.sessions().lock_account(owner.user.id)?;
             }
             if !tx.credentials().still_current(owner.user.id, &owner.credentials)? {

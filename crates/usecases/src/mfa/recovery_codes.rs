@@ -3,14 +3,14 @@
 use super::{MfaError, MfaReason, StepUp};
 use crate::LOG;
 use crate::tokens::Authenticated;
-use portcullis_domain::mfa::{RECOVERY_CODES, RecoveryCode, RecoveryCodeDigest};
+use portcullis_domain::mfa::{RECOVERY_CODE_COUNT, RecoveryCode, RecoveryCodeDigest};
 use portcullis_ports::{Entropy, EntropyExt, Store, StoreExt};
 use std::sync::Arc;
 
 /// Creates recovery codes and the digests to store.
 pub(super) fn new_codes(entropy: &dyn Entropy) -> (Vec<RecoveryCode>, Vec<RecoveryCodeDigest>) {
     let codes = std::iter::repeat_with(|| RecoveryCode::from_random(entropy.array()));
-    codes.take(RECOVERY_CODES).map(|code| (code.clone(), code.digest())).unzip()
+    codes.take(RECOVERY_CODE_COUNT).map(|code| (code.clone(), code.digest())).unzip()
 }
 
 /// Replaces the recovery codes of an account.
@@ -24,10 +24,11 @@ pub struct RenewRecoveryCodes {
 }
 
 impl RenewRecoveryCodes {
-    /// Replaces the codes. The old ones stop working.
+    /// Replaces the codes, used or not.
     ///
     /// # Errors
-    /// Returns [`MfaReason::NotFound`] if the account has no second factor.
+    /// Returns [`MfaReason::StepUp`] if the session was not authenticated recently, and
+    /// [`MfaReason::NotFound`] if the account has no second factor.
     pub fn run(&self, caller: &Authenticated) -> Result<Vec<RecoveryCode>, MfaError> {
         let user_id = caller.user.id;
         let (codes, digests) = new_codes(&*self.entropy);

@@ -14,7 +14,7 @@ use portcullis_ports::{Clock, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
 /// Removes the factors, recovery codes and trusted devices of a locked account, and the mark of its hash.
-/// Notifies the owner if there was a factor. Returns the account as it is then.
+/// Notifies the owner if there was a confirmed factor. Returns the account with its new credentials.
 pub(crate) fn remove_factors(
     owner: Owner,
     (outbox, cause): (&Outbox, &MailCause<'_>),
@@ -46,7 +46,12 @@ pub struct RemoveTotp {
 }
 
 impl RemoveTotp {
-    /// Removes a confirmed factor. With the last one, the recovery codes go and every other session ends.
+    /// Removes a confirmed factor. With the last one, removes the recovery codes and ends every other
+    /// session.
+    ///
+    /// # Errors
+    /// Returns [`MfaReason::StepUp`] if the session was not authenticated recently, [`MfaReason::NotFound`]
+    /// if the account has no such factor, and [`MfaReason::Conflict`] if the last one is required.
     pub fn run(&self, session: &Authenticated, id: FactorId, caller: &Caller) -> Result<(), MfaError> {
         let (user_id, at) = (session.user.id, self.clock.now());
         let sessions = self.store.write(|tx| {
@@ -56,7 +61,6 @@ impl RemoveTotp {
             }
             tx.factors().forget_devices(user_id)?;
             self.outbox.enqueue_notice(Occasion::FactorRemoved, &owner.user, &caller.cause(at), tx)?;
-            // Without a factor any more, removing the rest sends no second notice.
             if tx.factors().totp(user_id)?.iter().any(|factor| factor.is_confirmed()) {
                 return Ok(0);
             }
@@ -64,6 +68,7 @@ impl RemoveTotp {
                 return Err(MfaReason::Conflict(FactorConflict::Required).into());
             }
             let session_end = caller.session_end(EndReason::MfaDisabled, at);
+            // Sends no second notice, because no confirmed factor is left.
             remove_factors(owner, (&self.outbox, &caller.cause(at)), tx)?;
             Ok::<_, MfaError>(tx.sessions().end_all(user_id, &KeepSessions::from(session.session_id), &session_end)?)
         })?;

@@ -14,6 +14,9 @@ pub struct RenameTotp {
 
 impl RenameTotp {
     /// Renames a confirmed factor and returns it.
+    ///
+    /// # Errors
+    /// Returns [`MfaReason::NotFound`] if the account has no such factor.
     pub fn run(&self, caller: &Authenticated, id: FactorId, name: &FactorName) -> Result<TotpFactor, MfaError> {
         let user_id = caller.user.id;
         self.store.write(|tx| {

@@ -1,4 +1,4 @@
-//! Removes the second factors of an account for an operator, whose owner lost them.
+//! Removes the second factors of an account whose owner lost them. For operators.
 
 use super::remove::remove_factors;
 use crate::LOG;

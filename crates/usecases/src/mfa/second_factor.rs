@@ -1,4 +1,4 @@
-//! Checks and uses up the codes of second factors: all places that ask for one share the limits.
+//! Checks and uses up the codes of second factors. Every use case that needs one shares the limits.
 
 use super::FactorCode;
 use super::recovery_codes::new_codes;
@@ -42,7 +42,7 @@ pub struct SecondFactor {
     pub outbox: Arc<Outbox>,
     /// Random bytes for recovery codes and ids.
     pub entropy: Arc<dyn Entropy>,
-    /// Time for which a device is trusted; `None` to trust none.
+    /// Time for which a device is trusted. `None`: there are no trusted devices.
     pub trust_for: Option<TimeDelta>,
     /// Clock.
     pub clock: Arc<dyn Clock>,
@@ -57,16 +57,16 @@ pub(crate) struct Proof {
 impl Proof {
     /// Returns whether the account must be locked before the code is used up: only one call may find that it
     /// used the last recovery code.
-    pub(crate) fn locks(&self) -> bool {
+    pub(crate) fn needs_lock(&self) -> bool {
         matches!(self.code, Match::RecoveryCode(_))
     }
 }
 
-/// A code that was used up. The default is that none was shown.
+/// Result of using up a code. The default is that of a call without a code.
 #[derive(Default)]
-pub(crate) struct Used {
+pub(super) struct Used {
     /// New recovery codes, if the code was the last one.
-    pub(crate) recovery_codes: Option<Vec<RecoveryCode>>,
+    pub(super) recovery_codes: Option<Vec<RecoveryCode>>,
 }
 
 /// What a code matched.
@@ -140,8 +140,7 @@ impl SecondFactor {
 
     /// Returns the caller's device, if the account knows it.
     pub(super) fn known_device(&self, owner: &Owner, caller: &Caller) -> Option<DeviceId> {
-        let cookie = caller.device.as_deref()?;
-        self.devices.recognise(cookie, &owner.user.email, owner.credentials.hash())
+        self.devices.known_device(caller, &owner.user.email, owner.credentials.hash())
     }
 
     /// Returns the device of a login: a new one if it is to be trusted, since its cookie may have been copied
@@ -191,9 +190,9 @@ impl SecondFactor {
         Ok(matching_step(code, self.clock.now(), factor.last_step, |step| self.totp.code(&secret, step)))
     }
 
-    /// Uses up a code, if one was shown, in the transaction that it authorizes. Returns `None` if it was
-    /// used up before.
-    pub(crate) fn use_up(
+    /// Uses up a code, if any, in the transaction that it authorizes. Returns `None` if it was used up
+    /// before.
+    pub(super) fn use_up(
         &self,
         proof: Option<&Proof>,
         owner: &Owner,
@@ -218,9 +217,9 @@ impl SecondFactor {
         Ok(Some(Used { recovery_codes: Some(codes) }))
     }
 
-    /// Passes the gate with a second factor, if one was shown, and uses it up. Trusts the device then if
-    /// `remember` is set.
-    pub(crate) fn enter(
+    /// Passes the gate, and uses up the code of the second factor, if any. With a code, `remember` trusts the
+    /// device.
+    pub(crate) fn begin_session(
         &self,
         gate: &Gate,
         entry: &Entry<'_>,
@@ -260,7 +259,7 @@ impl SecondFactor {
     }
 }
 
-/// Returns the methods of a login with a password and, if it was shown, a second factor.
+/// Returns the methods of a login with a password and, if there is a proof, a second factor.
 pub(crate) fn password_and(proof: Option<&Proof>) -> Methods {
     let password = Methods::from(Method::Password);
     if proof.is_some() { password.with(Method::OneTimeCode) } else { password }

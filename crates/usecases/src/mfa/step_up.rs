@@ -27,15 +27,19 @@ impl Reason for StepUpRequired {
 
 /// Checks whether a session's user was authenticated recently and strongly enough.
 pub struct StepUp {
-    /// Condition.
+    /// Condition of a recent authentication.
     pub policy: StepUpPolicy,
     /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl StepUp {
-    /// Locks the account of a session and returns it, if the session was authenticated recently. Reads both
-    /// under the lock, so that a session that has ended meanwhile changes nothing.
+    /// Locks the account of a session and returns it. Reads the session under the lock, so that one that has
+    /// ended changes nothing.
+    ///
+    /// # Errors
+    /// Returns [`MfaReason::StepUp`] if its user was not authenticated recently, and [`MfaReason::Revoked`] if
+    /// the session has ended.
     pub(super) fn require(&self, caller: &Authenticated, tx: &mut dyn Tx) -> Result<Owner, MfaError> {
         let (owner, last) = lock_session(caller, tx)?;
         let second_factor = owner.credentials.has_second_factor();

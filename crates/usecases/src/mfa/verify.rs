@@ -13,13 +13,13 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::tokens::ChallengePurpose;
 use std::sync::Arc;
 
-/// Input of a second factor.
+/// Input of the verification.
 pub struct SecondFactorVerification {
     /// The challenge of the login.
     pub mfa_token: String,
     /// Code of the second factor.
     pub code: FactorCode,
-    /// `true` to need no second factor from this device for a while.
+    /// `true` to trust the device.
     pub remember_device: bool,
 }
 
@@ -37,7 +37,7 @@ pub enum VerifySecondFactorReason {
     LogIn(#[from] LogInReason),
 }
 
-/// Error of a second factor.
+/// Error of the verification.
 pub type VerifySecondFactorError = UseCaseError<VerifySecondFactorReason>;
 
 impl Reason for VerifySecondFactorReason {
@@ -50,7 +50,7 @@ impl Reason for VerifySecondFactorReason {
     }
 }
 
-/// Completes a login with the second factor.
+/// Completes a login whose first factor was presented before.
 pub struct VerifySecondFactor {
     /// Reads the challenge.
     pub challenges: Arc<Challenges>,
@@ -82,9 +82,9 @@ impl Counted for VerifySecondFactor {
         admission: &Admission,
     ) -> Result<LoggedIn, VerifySecondFactorError> {
         let SecondFactorVerification { mfa_token, code, remember_device } = input;
-        let challenge = self.challenges.read(mfa_token, ChallengePurpose::SecondFactor).map_err(of_token)?;
+        let challenge = self.challenges.read(mfa_token, ChallengePurpose::SecondFactor).map_err(from_token_error)?;
         for _ in 0..MAX_ATTEMPTS {
-            let owner = &self.challenges.owner(&challenge).map_err(of_token)?;
+            let owner = &self.challenges.owner(&challenge).map_err(from_token_error)?;
             let known = self.second_factor.known_device(owner, caller);
             let proof = self.second_factor.check(owner, code, known, caller)?;
             let proof = proof.ok_or(VerifySecondFactorReason::WrongCode)?;
@@ -95,12 +95,12 @@ impl Counted for VerifySecondFactor {
                 session_id: challenge.session_id,
                 device: self.second_factor.device(known, Some(&proof), *remember_device),
                 is_known: known.is_some(),
-                is_locked: true,
+                needs_lock: true,
                 caller,
                 admission,
             };
-            let logged_in = self.second_factor.enter(&self.gate, &entry, Some(&proof), *remember_device);
-            if let Some(logged_in) = logged_in.map_err(UseCaseError::map)? {
+            let logged_in = self.second_factor.begin_session(&self.gate, &entry, Some(&proof), *remember_device);
+            if let Some(logged_in) = logged_in.map_err(UseCaseError::convert)? {
                 return Ok(logged_in);
             }
         }
@@ -108,7 +108,7 @@ impl Counted for VerifySecondFactor {
     }
 }
 
-fn of_token(error: TokenError) -> VerifySecondFactorError {
+fn from_token_error(error: TokenError) -> VerifySecondFactorError {
     match error {
         TokenError::Failed(failure) => failure.into(),
         refused => VerifySecondFactorReason::Token(refused).into(),

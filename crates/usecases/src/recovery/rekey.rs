@@ -6,9 +6,8 @@ use portcullis_domain::sessions::{KeepSessions, SessionEnd};
 use portcullis_ports::{StoreError, Tx};
 
 /// Replaces the hash of a locked account, ends its sessions, revokes its links and forgets its trusted
-/// devices. Returns the number of
-/// ended sessions, or `None` if the hash is not the one that was read; nothing has changed then. A
-/// concurrent login with the old password is either ended or finds another hash.
+/// devices. Returns the number of ended sessions, or `None` if the hash is not the one that was read;
+/// nothing has changed then. A concurrent login with the old password is either ended or finds another hash.
 pub(crate) fn rekey(
     owner: &Owner,
     new: &PasswordHash,

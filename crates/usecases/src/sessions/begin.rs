@@ -63,14 +63,15 @@ pub(crate) struct Entry<'a> {
     pub(crate) device: DeviceId,
     /// `true` if the account knows the device.
     pub(crate) is_known: bool,
-    /// `true` to lock the account before anything is checked.
-    pub(crate) is_locked: bool,
+    /// `true` to lock the account before any check: two requests may begin the session, or use up the last
+    /// recovery code.
+    pub(crate) needs_lock: bool,
     pub(crate) caller: &'a Caller,
     pub(crate) admission: &'a Admission,
 }
 
-/// Uses up what the owner showed, in the transaction that begins the session and before the session is
-/// written. Returns `false` if it is used up already; no session begins then.
+/// Uses up what the owner presented, in the transaction that begins the session and before the session is
+/// written. Returns `false` if it was used up before; then no session begins.
 pub(crate) type Uses<'a> = &'a mut dyn FnMut(&mut dyn Tx) -> Result<bool, StoreError>;
 
 /// A session to be stored.
@@ -85,7 +86,7 @@ struct NewSession<'a> {
 /// Reason why no session began. Nothing was written.
 enum BeginSessionError {
     /// The account's credentials have changed since they were read, the account is disabled or does not
-    /// exist, or what was shown is used up.
+    /// exist, or what was presented was used up before.
     Outdated,
     Failed(StoreError),
 }
@@ -97,8 +98,8 @@ impl From<StoreError> for BeginSessionError {
 }
 
 impl BeginSession {
-    /// Begins a session. Returns `None` if the account changed since it was read, or if `uses` finds
-    /// that what was shown is used up.
+    /// Begins a session. Returns `None` if the account changed since it was read, or if `uses` returns
+    /// `false`.
     pub(crate) fn run(&self, entry: &Entry<'_>, uses: Uses<'_>) -> Result<Option<LoggedIn>, DependencyError> {
         let Entry { owner, email, device, is_known, caller, admission, .. } = *entry;
         let (user, now) = (&owner.user, self.clock.now());
@@ -116,7 +117,7 @@ impl BeginSession {
         let notices: Vec<_> = new_device.into_iter().chain(failures.and_then(|_| self.warning(user, &cause))).collect();
         let tells = !notices.is_empty();
         let new = NewSession { owner, session, token, client: &caller.client, notices };
-        match self.store.write(|tx| self.begin(&new, entry.is_locked, &mut *uses, tx)) {
+        match self.store.write(|tx| self.begin(&new, entry.needs_lock, &mut *uses, tx)) {
             Ok(()) => {}
             Err(BeginSessionError::Outdated) => return Ok(None),
             Err(BeginSessionError::Failed(error)) => return Err(error.into()),
@@ -139,14 +140,14 @@ impl BeginSession {
     fn begin(
         &self,
         new: &NewSession<'_>,
-        is_locked: bool,
+        needs_lock: bool,
         uses: Uses<'_>,
         tx: &mut dyn Tx,
     ) -> Result<(), BeginSessionError> {
         let NewSession { owner, session, token, client, notices } = new;
-        if is_locked {
+        if needs_lock {
             tx.sessions().lock_account(owner.user.id)?;
-            // Another call with the same challenge.
+            // Begun by another request with the same challenge.
             if tx.sessions().find(session.id)?.is_some() {
                 return Err(BeginSessionError::Outdated);
             }
