@@ -13,7 +13,7 @@ use portcullis_domain::sessions::ClientInfo;
 use portcullis_usecases::mfa::{FactorCode, FactorOverview, OwnDevice, SecondFactorVerification, TotpEnrolled};
 use serde::{Deserialize, Serialize};
 
-/// Describes a device by names from a fixed list.
+/// Returns the name of a device. Its parts are from a fixed list.
 fn label(client: &ClientInfo) -> String {
     let DeviceLabel { app, system } = DeviceLabel::from_user_agent(client.user_agent.as_ref());
     match (app, system) {
@@ -89,7 +89,7 @@ impl Input for VerifyMfaRequest {
     }
 }
 
-/// Proof of a session's user: the password, and the second factor if the account has one.
+/// Password of the session's user, and a code if the account has a second factor.
 #[derive(Apiv2Schema)]
 pub(crate) struct ReauthenticateRequest;
 
@@ -182,7 +182,7 @@ impl TryFrom<TotpEnrolled> for EnrolTotpResponse {
     }
 }
 
-/// Confirmed authenticator app. With the tokens of a new session if a login required it.
+/// Confirmed authenticator app, and the tokens of a new session if a login required it.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct ConfirmTotpResponse {
     /// The factor.
@@ -196,14 +196,14 @@ pub(crate) struct ConfirmTotpResponse {
 /// New recovery codes.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct RecoveryCodesResponse {
-    /// The codes, shown this once.
+    /// The codes, which are not returned again.
     pub(super) recovery_codes: Vec<String>,
 }
 
 /// Ways to authenticate again.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct ReauthenticationOptionsResponse {
-    /// What the account can show: `password`, `totp`.
+    /// What the account can present: `password`, `totp`.
     pub(super) methods: Vec<&'static str>,
 }
 

@@ -30,8 +30,7 @@ use std::convert::identity;
 
 /// Registers the routes of this feature.
 pub(crate) fn routes(table: &mut Table) {
-    let shown = responds("The second factors of the account.");
-    table.add(Method::GET, "/auth/mfa", show, shown);
+    table.add(Method::GET, "/auth/mfa", overview, responds("The second factors of the account."));
     let begun = responds("The authenticator app, to be confirmed.").reads::<EnrolTotpRequest>();
     let begun = begun.fails(&[ErrorCode::TokenRevoked, ErrorCode::StepUpRequired, ErrorCode::Conflict]);
     table.add(Method::POST, "/auth/mfa/totp", enrol, begun);
@@ -74,17 +73,17 @@ pub(crate) fn routes(table: &mut Table) {
 ///
 /// Returns the confirmed authenticator apps of the account and the number of unused recovery codes.
 #[api_v2_operation(operation_id = "mfa", tags(mfa))]
-async fn show(api: Data<Api>, bearer: Bearer) -> Result<Reply<MfaResponse>, ApiError> {
+async fn overview(api: Data<Api>, bearer: Bearer) -> Result<Reply<MfaResponse>, ApiError> {
     let session = bearer.authenticate(&api).await?;
-    let overview = with_store(api, move |api| api.mfa.list.run(&session)).await??;
-    Ok(Reply::ok(overview.into()))
+    let listed = with_store(api, move |api| api.mfa.list.run(&session)).await??;
+    Ok(Reply::ok(listed.into()))
 }
 
 /// Begin enrolment of an authenticator app
 ///
-/// Returns a secret, once, to be confirmed with a code within 10 minutes. Replaces an earlier unconfirmed
-/// one. Needs recent authentication, or the token of a login's 403 response that asks for enrolment.
-/// Returns 409 if the account has five apps.
+/// Returns a secret, which is not returned again. Confirm it with a code within 10 minutes. Replaces an
+/// earlier unconfirmed one. Needs recent authentication, or the `mfa_token` of an
+/// `AUTH_MFA_ENROLMENT_REQUIRED` response. Returns 409 if the account has five apps.
 #[api_v2_operation(operation_id = "enrol_totp", tags(mfa))]
 async fn enrol(
     api: Data<Api>,
@@ -98,9 +97,9 @@ async fn enrol(
 
 /// Confirm an authenticator app
 ///
-/// Confirms the app with one of its codes. The account's first factor comes with recovery codes, shown
-/// once, and ends every other session. Returns 401 for a wrong code, which leaves the app unconfirmed,
-/// and the tokens of a new session if a login required the enrolment.
+/// Confirms the app with one of its codes. The account's first app comes with recovery codes, which are
+/// not returned again, and ends every other session. If a login required the enrolment, also returns the
+/// tokens of a new session. Returns 401 for a wrong code, which leaves the app unconfirmed.
 #[api_v2_operation(operation_id = "confirm_totp", tags(mfa))]
 async fn confirm(
     api: Data<Api>,
@@ -136,7 +135,7 @@ async fn rename(
 
 /// Remove an authenticator app
 ///
-/// Needs recent authentication. With the last app, the recovery codes go and every other session ends.
+/// Needs recent authentication. With the last app, recovery codes are removed and every other session ends.
 /// Returns 409 for the last one if the service requires a second factor.
 #[api_v2_operation(operation_id = "remove_totp", tags(mfa))]
 async fn remove(
@@ -153,7 +152,7 @@ async fn remove(
 
 /// Replace recovery codes
 ///
-/// Returns ten new codes, shown once; the old ones stop working. Needs recent authentication. Returns 404
+/// Returns ten new codes, which are not returned again. The old ones stop working. Needs recent authentication. Returns 404
 /// if the account has no second factor.
 #[api_v2_operation(operation_id = "renew_recovery_codes", tags(mfa))]
 async fn renew_recovery_codes(api: Data<Api>, bearer: Bearer) -> Result<Reply<RecoveryCodesResponse>, ApiError> {
@@ -164,9 +163,9 @@ async fn renew_recovery_codes(api: Data<Api>, bearer: Bearer) -> Result<Reply<Re
 
 /// Complete a login
 ///
-/// Begins the session of a login whose 403 response asked for the second factor. Each code works once.
-/// Returns 401 for a wrong code, and the token can be used again then; 401 too if the token is invalid,
-/// expired or has begun a session. Wrong codes count by account: returns 429 after too many.
+/// Begins the session of a login whose response was `AUTH_MFA_REQUIRED`. Each code works once. Returns 401
+/// for a wrong code, after which the `mfa_token` stays valid, and if the token is invalid, has expired or
+/// has begun a session. Wrong codes count by account: returns 429 after too many.
 #[api_v2_operation(operation_id = "verify_mfa", tags(mfa))]
 async fn verify(api: Data<Api>, request: HttpRequest, body: Body<VerifyMfaRequest>) -> Result<Reply<Issued>, ApiError> {
     let call = Call::new(&api, &request);
@@ -195,7 +194,7 @@ async fn forget_devices(api: Data<Api>, bearer: Bearer) -> Result<NoContent, Api
 
 /// Forget a trusted device
 ///
-/// Returns 404 if the device is not a trusted device of yours.
+/// Returns 404 if it does not exist or is not yours.
 #[api_v2_operation(operation_id = "forget_trusted_device", tags(mfa))]
 async fn forget_device(api: Data<Api>, bearer: Bearer, path: Path<IdPath>) -> Result<NoContent, ApiError> {
     let session = bearer.authenticate(&api).await?;
@@ -206,7 +205,7 @@ async fn forget_device(api: Data<Api>, bearer: Bearer, path: Path<IdPath>) -> Re
 
 /// Get ways to authenticate again
 ///
-/// Returns what the account can show at `/auth/reauthenticate`.
+/// Returns what the account can present at `/auth/reauthenticate`.
 #[api_v2_operation(operation_id = "reauthentication_options", tags(mfa))]
 async fn reauthentication_options(
     api: Data<Api>,
@@ -218,9 +217,9 @@ async fn reauthentication_options(
 
 /// Authenticate again
 ///
-/// Makes the authentication of the session recent, for calls that need that, and returns a new access
-/// token. The refresh token stays. An account with a second factor shows its password and a code. Returns
-/// 401 for a wrong proof, which counts like a failed login, and 429 after too many.
+/// Makes the authentication of the session recent, and returns a new access token. The refresh token stays
+/// the same. If the account has a second factor, also send its `code`. Returns 401 for a wrong password,
+/// which counts like a failed login, and for a wrong or missing code. Returns 429 after too many.
 #[api_v2_operation(operation_id = "reauthenticate", tags(mfa))]
 async fn reauthenticate(
     api: Data<Api>,

@@ -94,7 +94,7 @@ fn response(operation: &str, codes: &[ErrorCode], bearer: bool) -> Value {
     })
 }
 
-/// Not among the shared headers, because no operation may need it.
+/// Not among the shared headers: a document without such an operation would contain an unused one.
 fn step_up_challenge() -> Value {
     json!({
         "description": "Challenge (RFC 9470); only with `AUTH_STEP_UP_REQUIRED`.",
@@ -114,7 +114,11 @@ pub(crate) fn schema(name: &str) -> Value {
 /// Returns the description of an error code of an operation.
 fn meaning(operation: &str, code: ErrorCode) -> &'static str {
     match code {
-        ErrorCode::InvalidCredentials => "Wrong email or password, or inactive account.",
+        ErrorCode::InvalidCredentials => match operation {
+            "confirm_totp" | "verify_mfa" => "The code is wrong or was used before.",
+            "reauthenticate" => "The password or the code is wrong, or the code is missing.",
+            _ => "Wrong email or password, or inactive account.",
+        },
         ErrorCode::TokenInvalid => "The token is missing, malformed, forged, unknown or of the wrong type.",
         ErrorCode::TokenExpired => "The token has expired.",
         ErrorCode::TokenRevoked => "The token is spent or revoked, its session has ended, or its account is inactive.",
@@ -125,7 +129,7 @@ fn meaning(operation: &str, code: ErrorCode) -> &'static str {
         ErrorCode::MfaEnrolmentRequired => {
             "The first factor is correct, but the account must set up a second one with `mfa_token`."
         }
-        ErrorCode::StepUpRequired => "The user must authenticate again: the last time was too long ago, or too weak.",
+        ErrorCode::StepUpRequired => "The last authentication was too long ago, or too weak. Authenticate again.",
         ErrorCode::Forbidden => "Not allowed.",
         ErrorCode::NotFound => "The route or resource does not exist.",
         ErrorCode::MethodNotAllowed => "The route does not support this method.",

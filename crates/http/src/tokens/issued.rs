@@ -25,7 +25,7 @@ pub(crate) struct Issued {
     /// Lifetime of the access token in seconds; 0 if a retry is so late that it has expired.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_in: Option<i64>,
-    /// New recovery codes, shown this once; only with the first factor, or if the last code was used.
+    /// New recovery codes, which are not returned again: with the first factor, or if the last code was used.
     #[serde(skip_serializing_if = "Option::is_none")]
     recovery_codes: Option<Vec<String>>,
     #[serde(skip)]
@@ -70,7 +70,7 @@ impl From<NewAccessToken> for Issued {
     }
 }
 
-/// Writes recovery codes for their owner.
+/// Returns recovery codes as displayed to their owner.
 pub(crate) fn exposed(codes: Vec<RecoveryCode>) -> Vec<String> {
     codes.iter().map(RecoveryCode::expose).collect()
 }
