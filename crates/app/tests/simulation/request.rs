@@ -198,7 +198,7 @@ fn in_session(node: &Process, token: &str, act: fn(&Process, Authenticated) -> R
         Err(error) => token_error(error),
         Ok(Err(MfaError::Refused(reason))) => match reason {
             MfaReason::WrongCode => Answer::InvalidCredentials,
-            MfaReason::NotFound => Answer::NoFactor,
+            MfaReason::NotFound | MfaReason::DeviceNotFound => Answer::NoFactor,
             MfaReason::StepUp(_) => Answer::StepUpDue,
             MfaReason::Conflict(_) => Answer::TooManyFactors,
             MfaReason::Revoked => Answer::Revoked,

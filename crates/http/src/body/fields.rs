@@ -110,9 +110,14 @@ impl Fields {
         self.members.get(member.name).is_some_and(|value| !matches!(value, Value::Null))
     }
 
-    /// Reads an optional code of a second factor. The inner `None` means missing or null.
+    /// Returns whether a member is there, not null and not empty: forms send fields that were left empty.
+    pub(crate) fn is_filled(&mut self, member: Member) -> bool {
+        self.has(member) && !matches!(self.members.get(member.name), Some(Value::String(text)) if text.is_empty())
+    }
+
+    /// Reads an optional code of a second factor. The inner `None` means missing, null or empty.
     pub(crate) fn factor_code(&mut self, member: Member) -> Option<Option<FactorCode>> {
-        if !self.has(member) {
+        if !self.is_filled(member) {
             return Some(None);
         }
         self.string(member).map(|text| Some(FactorCode::parse(&text)))

@@ -54,7 +54,7 @@ impl Described for MfaReason {
             }
             Self::Conflict(conflict) => Some(json!({ "reason": conflict.as_str() })),
             Self::LogIn(reason) => reason.details(),
-            Self::WrongCode | Self::NotFound | Self::Revoked => None,
+            Self::WrongCode | Self::NotFound | Self::DeviceNotFound | Self::Revoked => None,
         }
     }
 }

@@ -79,7 +79,7 @@ impl Input for VerifyMfaRequest {
 
     fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Self::Command> {
         let mfa_token = fields.jwt(MFA_TOKEN);
-        let code = if fields.has(RECOVERY_CODE) && !fields.has(CODE) {
+        let code = if fields.is_filled(RECOVERY_CODE) && !fields.is_filled(CODE) {
             fields.string(RECOVERY_CODE).map(|text| FactorCode::recovery(&text))
         } else {
             fields.string(CODE).map(|text| FactorCode::parse(&text))

@@ -198,7 +198,7 @@ async fn forget_devices(api: Data<Api>, bearer: Bearer) -> Result<NoContent, Api
 #[api_v2_operation(operation_id = "forget_trusted_device", tags(mfa))]
 async fn forget_device(api: Data<Api>, bearer: Bearer, path: Path<IdPath>) -> Result<NoContent, ApiError> {
     let session = bearer.authenticate(&api).await?;
-    let id = TrustedDeviceId::parse(&path.id).ok_or(MfaReason::NotFound)?;
+    let id = TrustedDeviceId::parse(&path.id).ok_or(MfaReason::DeviceNotFound)?;
     with_store(api, move |api| api.mfa.devices.forget(&session, id)).await??;
     Ok(NoContent)
 }

@@ -6,6 +6,9 @@ use std::fmt::Write as _;
 /// Width of the white border in modules (ISO/IEC 18004 §6.3.8).
 const QUIET_ZONE: i32 = 4;
 
+/// Width of a module in pixels, unless the image is scaled.
+const MODULE: i32 = 4;
+
 /// Draws a text as a QR code: one path, black on white, a module to a unit. Returns `None` if the text is
 /// too long for a QR code.
 pub(super) fn svg(text: &str) -> Option<String> {
@@ -22,8 +25,9 @@ pub(super) fn svg(text: &str) -> Option<String> {
             x += width.max(1);
         }
     }
+    let width = size * MODULE;
     Some(format!(
-        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}" role="img" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h{size}v{size}H0z"/><path d="{path}"/></svg>"##
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}" width="{width}" height="{width}" role="img" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h{size}v{size}H0z"/><path d="{path}"/></svg>"##
     ))
 }
 

@@ -42,6 +42,7 @@ fn sent(operation: &str, code: ErrorCode) -> ApiError {
         ErrorCode::TokenRevoked => TokenError::Revoked.into(),
         ErrorCode::NotFound => match operation {
             "revoke_session" | "session_events" => NoSuchSession.into(),
+            "forget_trusted_device" => MfaReason::DeviceNotFound.into(),
             _ => MfaReason::NotFound.into(),
         },
         ErrorCode::Conflict => match operation {

@@ -43,7 +43,7 @@ impl TrustedDevices {
     /// Forgets a device.
     ///
     /// # Errors
-    /// Returns [`MfaReason::NotFound`] if it is not one of the caller's.
+    /// Returns [`MfaReason::DeviceNotFound`] if it is not one of the caller's.
     pub fn forget(&self, session: &Authenticated, id: TrustedDeviceId) -> Result<(), MfaError> {
         let user_id = session.user.id;
         let forgotten: Result<bool, StoreError> = self.store.write(|tx| {
@@ -51,7 +51,7 @@ impl TrustedDevices {
             tx.factors().forget_device(user_id, &id)
         });
         if !forgotten? {
-            return Err(MfaReason::NotFound.into());
+            return Err(MfaReason::DeviceNotFound.into());
         }
         tracing::info!(target: LOG, user_id = user_id.get(), "Trusted device forgotten");
         Ok(())

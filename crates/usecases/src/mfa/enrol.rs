@@ -3,7 +3,7 @@
 use super::{Challenges, Enrollee, FactorConflict, MfaError, MfaReason, StepUp};
 use crate::LOG;
 use crate::failure::DependencyError;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use portcullis_domain::mfa::{
     FactorId, FactorName, MAX_TOTP_FACTORS, PENDING_FACTOR_LIFETIME, SealedSecret, TotpFactor, TotpSecret, otpauth_uri,
     sealing_context,
@@ -63,7 +63,7 @@ impl EnrolTotp {
     /// [`MfaReason::Conflict`] if the account has [`MAX_TOTP_FACTORS`] confirmed factors.
     pub fn run(&self, input: TotpEnrolment) -> Result<TotpEnrolled, MfaError> {
         let user = &self.challenges.enrolling(&input.enrollee)?.user;
-        let now = self.clock.now();
+        let now = self.clock.now().trunc_subsecs(6);
         let (id, secret) = (FactorId::from_random(self.entropy.array()), TotpSecret::from_random(self.entropy.array()));
         let sealed = self.sealer.seal(&sealing_context(&id), secret.expose()).map_err(DependencyError::from)?;
         let factor = TotpFactor::new(id, user.id, input.name, SealedSecret::new(sealed), now);

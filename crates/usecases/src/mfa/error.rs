@@ -28,11 +28,14 @@ impl FactorConflict {
 #[derive(Debug, thiserror::Error)]
 pub enum MfaReason {
     /// The code is wrong or was used before.
-    #[error("Wrong code")]
+    #[error("Wrong code, or used before")]
     WrongCode,
     /// The factor does not exist, is not the caller's, or can no longer be confirmed.
     #[error("Second factor not found")]
     NotFound,
+    /// The trusted device does not exist, or is another account's.
+    #[error("Trusted device not found")]
+    DeviceNotFound,
     /// The user must authenticate again first.
     #[error(transparent)]
     StepUp(#[from] StepUpRequired),
@@ -57,7 +60,7 @@ impl Reason for MfaReason {
     fn code(&self) -> ErrorCode {
         match self {
             Self::WrongCode => ErrorCode::InvalidCredentials,
-            Self::NotFound => ErrorCode::NotFound,
+            Self::NotFound | Self::DeviceNotFound => ErrorCode::NotFound,
             Self::StepUp(reason) => reason.code(),
             Self::Conflict(_) => ErrorCode::Conflict,
             Self::Revoked => ErrorCode::TokenRevoked,

@@ -27,7 +27,7 @@ pub struct SecondFactorVerification {
 #[derive(Debug, thiserror::Error)]
 pub enum VerifySecondFactorReason {
     /// The code is wrong or was used before.
-    #[error("Invalid code")]
+    #[error("Wrong code, or used before")]
     WrongCode,
     /// The challenge was refused.
     #[error("{0}")]

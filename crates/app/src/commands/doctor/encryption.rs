@@ -38,8 +38,8 @@ fn findings(SecretCounts { current, earlier, closed }: SecretCounts, is_partial:
     let mut findings = Vec::new();
     if closed > 0 {
         let what = format!("no key opens {}{of}: codes of these authenticator apps are 503", secrets(closed));
-        let advice = "list their key in ENCRYPTION_KEY_PREVIOUS; if it is lost, the owners need a recovery code, or \
-                      `portcullis user reset-mfa`";
+        let advice = "list their key in ENCRYPTION_KEY_PREVIOUS (the SECRET_KEY, if ENCRYPTION_KEY is new); if it is \
+                      lost, the owners need a recovery code, or `portcullis user reset-mfa`";
         findings.push(Finding::error(CHECK, what, advice));
     }
     if earlier > 0 {
