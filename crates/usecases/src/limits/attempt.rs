@@ -1,7 +1,7 @@
 //! What a call is counted as, before the work.
 
 use super::budgets::Draw;
-use super::{Admission, LimitError, Limits, RateLimited, SecondFactorGuess};
+use super::{Admission, LimitError, Limits, RateLimited};
 use crate::caller::Caller;
 use portcullis_domain::limits::{Budget, DeviceId, LimitSubject, Source, Waiter};
 use portcullis_domain::mail::Occasion;
@@ -19,8 +19,6 @@ const KNOWN_SOURCES: Waiter = Waiter::new(3);
 pub enum Attempt {
     /// A guess at the password of an account. Charged if the guess is wrong.
     Guess(Guess),
-    /// A guess at the second factor of an account. Charged if the guess is wrong.
-    SecondFactor(SecondFactorGuess),
     /// An email to an address, known or not. Charged if the call succeeds. Each purpose has its own
     /// budget: requests for one purpose never use up another.
     Mail(Occasion, EmailAddress, Option<Source>),
@@ -59,10 +57,7 @@ impl Attempt {
     #[must_use]
     pub fn source(&self) -> Option<Source> {
         match self {
-            Self::Guess(Guess { source, .. })
-            | Self::SecondFactor(SecondFactorGuess { source, .. })
-            | Self::Mail(_, _, source)
-            | Self::Call(source) => *source,
+            Self::Guess(Guess { source, .. }) | Self::Mail(_, _, source) | Self::Call(source) => *source,
         }
     }
 
@@ -113,7 +108,6 @@ impl Limits {
     pub fn count(&self, attempt: &Attempt) -> Result<Admission, LimitError> {
         match attempt {
             Attempt::Guess(guess) => self.count_guess(guess),
-            Attempt::SecondFactor(guess) => self.count_second_factor(guess),
             Attempt::Mail(purpose, to, source) => {
                 let mail = Draw::new(Budget::Mail, LimitSubject::Mail(*purpose, to));
                 self.admit_draws(Keeps::Success, [Some(mail), call_of(*source)], None)

@@ -15,4 +15,3 @@ pub use budgets::{Limits, Rules};
 pub use devices::DeviceCookies;
 pub use error::{LimitError, RateLimited};
 pub use guesses::Guesses;
-pub use second_factor::SecondFactorGuess;

@@ -76,7 +76,8 @@ impl Gate {
         let (user_id, password) = (entry.owner.user.id, outbox.tokens.version(entry.owner.credentials.hash()));
         let claims = ChallengeClaims::new(user_id, entry.session_id, purpose, password, clock.now());
         let token = issuance.issuer.sign(&Claims::Challenge(claims))?;
-        let recovery_codes = store.read(|tx| tx.factors().recovery_codes_left(user_id))? > 0;
+        let is_enrolled = purpose == ChallengePurpose::SecondFactor;
+        let recovery_codes = is_enrolled && store.read(|tx| tx.factors().recovery_codes_left(user_id))? > 0;
         Ok(Challenge { token, expires_in: purpose.lifetime(), recovery_codes })
     }
 }

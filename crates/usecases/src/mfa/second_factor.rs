@@ -5,7 +5,7 @@ use super::recovery_codes::new_codes;
 use crate::LOG;
 use crate::caller::Caller;
 use crate::failure::{DependencyError, Reason, UseCaseError};
-use crate::limits::{Admission, DeviceCookies, LimitError, Limits, SecondFactorGuess};
+use crate::limits::{Admission, DeviceCookies, LimitError, Limits};
 use crate::login::{Gate, LogInError, LoggedIn};
 use crate::mail::Outbox;
 use crate::sessions::Entry;
@@ -109,9 +109,7 @@ impl SecondFactor {
         caller: &Caller,
         matches: impl FnOnce() -> Result<Option<Match>, MatchError>,
     ) -> Result<Option<Proof>, UseCaseError<R>> {
-        // The call itself is charged elsewhere.
-        let guess = SecondFactorGuess { is_call: false, ..SecondFactorGuess::new(owner.user.id, device, caller) };
-        let admission = self.limits.count_second_factor(&guess).inspect_err(|error| {
+        let admission = self.limits.count_second_factor(owner.user.id, device, caller).inspect_err(|error| {
             if let LimitError::Limited(limited) = error {
                 limited.log(caller.client.ip_address);
                 self.observer.on_attempt(SecondFactorOutcome::Limited);
