@@ -123,6 +123,12 @@ impl Fields {
         self.string(member).map(|text| Some(FactorCode::parse(&text)))
     }
 
+    /// Reads a required code of a second factor. An empty one counts as missing.
+    pub(crate) fn required_code(&mut self, member: Member, parse: fn(&str) -> FactorCode) -> Option<FactorCode> {
+        let text = self.string(member)?;
+        if text.is_empty() { self.push_error(member, "missing", "Field required") } else { Some(parse(&text)) }
+    }
+
     /// Reads the name of a second factor.
     pub(crate) fn factor_name(&mut self, member: Member) -> Option<FactorName> {
         let text = self.string(member)?;
@@ -135,22 +141,25 @@ impl Fields {
         }
     }
 
-    /// Reads a boolean, which a form writes as `true` or `false`. A missing member is `false`.
+    /// Reads a boolean, which a form writes as `true`, `false` or a checkbox's `on`. A missing member is `false`.
     pub(crate) fn bool(&mut self, member: Member) -> Option<bool> {
         self.note_optional(member, || json!({ "type": "boolean", "default": false, "example": true }));
         match self.members.remove(member.name) {
             None => Some(false),
             Some(Value::Bool(value)) => Some(value),
-            Some(Value::String(text)) if self.form && matches!(&*text, "true" | "false") => Some(text == "true"),
+            Some(Value::String(text)) if self.form && matches!(&*text, "true" | "on" | "false") => {
+                Some(text != "false")
+            }
             Some(Value::String(_) | Value::Null | Value::Other) => {
                 self.push_error(member, "bool_type", "Input should be a valid boolean")
             }
         }
     }
 
-    /// Reads a boolean. A missing or null member is `false`.
+    /// Reads a boolean. A missing or null member is `false`, and an empty field of a form.
     pub(crate) fn optional_bool(&mut self, member: Member) -> Option<bool> {
-        if self.has(member) { self.bool(member) } else { Some(false) }
+        let is_set = if self.form { self.is_filled(member) } else { self.has(member) };
+        if is_set { self.bool(member) } else { Some(false) }
     }
 
     /// Reads an email address by the rules for new accounts.

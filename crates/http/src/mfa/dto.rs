@@ -65,8 +65,7 @@ impl Input for ConfirmTotpRequest {
     type Command = FactorCode;
 
     fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<FactorCode> {
-        let code = fields.string(Member { about: "Current code of the app: six digits.", ..CODE });
-        code.map(|text| FactorCode::parse(&text))
+        fields.required_code(Member { about: "Current code of the app: six digits.", ..CODE }, FactorCode::parse)
     }
 }
 
@@ -80,9 +79,9 @@ impl Input for VerifyMfaRequest {
     fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Self::Command> {
         let mfa_token = fields.jwt(MFA_TOKEN);
         let code = if fields.is_filled(RECOVERY_CODE) && !fields.is_filled(CODE) {
-            fields.string(RECOVERY_CODE).map(|text| FactorCode::recovery(&text))
+            fields.required_code(RECOVERY_CODE, FactorCode::recovery)
         } else {
-            fields.string(CODE).map(|text| FactorCode::parse(&text))
+            fields.required_code(CODE, FactorCode::parse)
         };
         let remember_device = fields.optional_bool(REMEMBER_DEVICE);
         Some(SecondFactorVerification { mfa_token: mfa_token?, code: code?, remember_device: remember_device? })

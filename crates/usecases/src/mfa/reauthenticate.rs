@@ -109,7 +109,6 @@ impl Counted for Reauthenticate {
         let user_id = session.user.id;
         let (access_token, expires_in) =
             self.issuance.issue_access((user_id, session_id), by).map_err(DependencyError::from)?;
-        self.second_factor.outbox.notify_worker();
         tracing::info!(target: LOG, user_id = user_id.get(), "User authenticated again");
         Ok(NewAccessToken { access_token, expires_in, recovery_codes })
     }
@@ -134,7 +133,7 @@ impl Reauthenticate {
             None
         };
         let by = Authentication::new(password_and(proof.as_ref()), self.second_factor.clock.now());
-        self.second_factor.store.write(|tx| {
+        let recorded = self.second_factor.store.write(|tx| {
             if proof.as_ref().is_some_and(Proof::needs_lock) {
                 tx.sessions().lock_account(owner.user.id)?;
             }
@@ -147,6 +146,10 @@ impl Reauthenticate {
                 return Err(ReauthenticateReason::NoSession.into());
             }
             Ok::<_, ReauthenticateError>(Some((by, used)))
-        })
+        })?;
+        if let (Some(_), Some(proof)) = (&recorded, &proof) {
+            self.second_factor.report_use(proof, owner);
+        }
+        Ok(recorded)
     }
 }

@@ -233,7 +233,20 @@ impl SecondFactor {
             }
             Ok(true)
         })?;
+        if logged_in.is_some()
+            && let Some(proof) = proof
+        {
+            self.report_use(proof, entry.owner);
+        }
         Ok(logged_in.map(|logged_in| LoggedIn { recovery_codes: used.recovery_codes, ..logged_in }))
+    }
+
+    /// Logs the use of a recovery code and wakes the email worker. Call it after the commit.
+    pub(super) fn report_use(&self, proof: &Proof, owner: &Owner) {
+        if let Match::RecoveryCode(_) = proof.code {
+            tracing::warn!(target: LOG, user_id = owner.user.id.get(), "Recovery code used");
+            self.outbox.notify_worker();
+        }
     }
 
     /// Trusts the device of a login, in place of the id that it had before and of the oldest devices.

@@ -27,7 +27,7 @@ pub struct DisableAccount {
 }
 
 impl DisableAccount {
-    /// Disables the account and ends its sessions, in one transaction. A concurrent login or first
+    /// Disables the account, ends its sessions and forgets its trusted devices, in one transaction. A concurrent login or first
     /// refresh of an adopted token either ends with them or finds the account disabled.
     pub fn run(&self, user_id: UserId, caller: &Caller) -> Result<AccountDisabled, AccountError> {
         let session_end = caller.session_end(EndReason::Disabled, self.clock.now());
@@ -35,6 +35,7 @@ impl DisableAccount {
             tx.sessions().lock_account(user_id)?;
             tx.users().find(user_id)?.ok_or(AccountReason::NotFound)?;
             let changed = tx.users().set_active(user_id, false)?;
+            tx.factors().forget_devices(user_id)?;
             let sessions = tx.sessions().end_all(user_id, &KeepSessions::default(), &session_end)?;
             Ok::<_, AccountError>(AccountDisabled { changed, sessions })
         })?;

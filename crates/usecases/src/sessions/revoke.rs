@@ -43,11 +43,13 @@ impl RevokeSession {
         self.end(id, None, caller)
     }
 
-    /// Ends all sessions of an account, for an operator. Returns their number.
+    /// Ends all sessions of an account and forgets its trusted devices, for an operator. Returns the number of
+    /// sessions.
     pub fn all_for_user(&self, user_id: UserId, caller: &Caller) -> Result<u64, DependencyError> {
         let session_end = caller.session_end(EndReason::Revoked, self.clock.now());
         let ended = self.store.write(|tx| {
             tx.sessions().lock_account(user_id)?;
+            tx.factors().forget_devices(user_id)?;
             tx.sessions().end_all(user_id, &KeepSessions::default(), &session_end)
         })?;
         tracing::info!(target: LOG, user_id = user_id.get(), sessions = ended, "Sessions revoked");

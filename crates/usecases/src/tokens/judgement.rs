@@ -167,6 +167,7 @@ fn rotate(rotation: &Rotation, found: &FoundToken, tx: &mut dyn Tx) -> Result<bo
         tx.sessions().lock_account(user_id)?;
         // The program that issued the token knows no second factors.
         if tx.credentials().owner(user_id)?.is_some_and(|owner| owner.credentials.has_second_factor()) {
+            tracing::warn!(target: LOG, user_id = user_id.get(), "Token of a program without second factors refused");
             return Err(TokenError::Revoked);
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::accounts::NEW;
 use crate::prelude::*;
+use crate::process::cli_harness::done;
 use chrono::{DateTime, Utc};
 
 on_both_databases!(
@@ -140,7 +141,7 @@ fn c1_16_devices_are_listed_and_deleted(Trusting(service): Trusting) {
 
 fn c1_16_all_end_with_any_change_of_password_or_factors(Trusting(service): Trusting) {
     type Change = fn(&Service, &Enrolled);
-    let changes: [(&str, Change); 6] = [
+    let changes: [(&str, Change); 8] = [
         ("a new password", |service, of| {
             service.change_password(&of.pair.access, &of.account.password, NEW).expect(200);
         }),
@@ -159,6 +160,12 @@ fn c1_16_all_end_with_any_change_of_password_or_factors(Trusting(service): Trust
         }),
         ("logout-all", |service, of| {
             service.ask("POST", "/auth/logout-all", &of.pair.access).expect(200);
+        }),
+        ("a disabled account", |service, of| {
+            done(&service.database, &format!("user disable {}", of.account.id));
+        }),
+        ("revoked sessions", |service, of| {
+            done(&service.database, &format!("session revoke --all {}", of.account.id));
         }),
     ];
     for (what, change) in changes {

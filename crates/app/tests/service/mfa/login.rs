@@ -135,13 +135,22 @@ fn c1_12_a_wrong_code_leaves_the_token_good(service: &Service) {
 fn c1_12_members_are_checked(service: &Service) {
     let enrolled = service.enrolled();
     let token = service.challenge(&enrolled.account);
-    for body in [json!({}), json!({"code": 123_456}), json!({"recovery_code": []}), json!({"remember_device": true})] {
+    for body in [
+        json!({}),
+        json!({"code": ""}),
+        json!({"code": 123_456}),
+        json!({"recovery_code": []}),
+        json!({"remember_device": true}),
+    ] {
         service.second(&token, &body).expect_error(422, "VALIDATION_ERROR");
     }
     service.post("/auth/mfa/verify", &json!({"code": "123456"})).expect_fields(&["mfa_token"]);
     let mut body = credentials(&enrolled.account);
     body["code"] = json!(123_456);
     service.post("/auth/login", &body).expect_fields(&["code"]);
+    // A form sends the fields that were left empty.
+    body["code"] = json!("");
+    service.post("/auth/login", &body).mfa_token();
     let code = json!({"code": service.fresh_code(&enrolled), "remember_device": "yes"});
     service.second(&token, &code).expect_fields(&["remember_device"]);
     service.second(&token, &json!({"code": service.fresh_code(&enrolled)})).expect(200);
