@@ -109,7 +109,7 @@ pub(crate) fn read(payload: &Object<'_>, now: DateTime<Utc>) -> Option<Claims> {
         let claims = ChallengeClaims { user_id, session_id, purpose, password, issued_at, expires_at };
         return Some(Claims::Challenge(claims));
     }
-    let (jti, authentication) = (Jti::parse(payload.text("jti")?)?, authentication(payload)?);
+    let (jti, authentication) = (Jti::parse(payload.text("jti")?)?, authentication(payload));
     match payload.text("type")? {
         ACCESS => {
             Some(Claims::Access(AccessClaims { user_id, jti, session_id, authentication, issued_at, expires_at }))
@@ -121,14 +121,10 @@ pub(crate) fn read(payload: &Object<'_>, now: DateTime<Utc>) -> Option<Claims> {
     }
 }
 
-/// Reads the authentication, if the token carries one. Returns `None` if half of it is missing or
-/// invalid.
-fn authentication(payload: &Object<'_>) -> Option<Option<Authentication>> {
-    if !payload.has("auth_time") && !payload.has("amr") {
-        return Some(None);
-    }
+/// Reads the authentication, if the token carries one. Another program's `amr` without `auth_time` is none.
+fn authentication(payload: &Object<'_>) -> Option<Authentication> {
     let (at, methods) = (time(payload, "auth_time")?, Methods::from_amr(payload.texts("amr")?));
-    Some(Some(Authentication { methods, at }))
+    Some(Authentication { methods, at })
 }
 
 /// Reads a time in whole seconds. Returns `None` if it is out of range.
