@@ -5,7 +5,7 @@ use crate::connection::Connection;
 use crate::memory::RequestMemory;
 use crate::middleware::{RequestSpan, envelope, request_id};
 use crate::routes::Table;
-use crate::{listeners, openapi, pages};
+use crate::{listeners, pages};
 use actix_cors::Cors;
 use actix_http::HttpService;
 use actix_http::error::DispatchError;
@@ -98,8 +98,7 @@ pub fn start(
     listeners: Vec<TcpListener>,
     settings: ServerSettings,
 ) -> std::io::Result<(Server, RunningServer)> {
-    let document = openapi::document(&api.config.app_name, &api.passwords);
-    let (document, api) = (Data::new(pages::Document(document.to_string())), Data::new(api));
+    let (document, api) = (Data::new(pages::Document::default()), Data::new(api));
     let draining = Data::new(Draining::default());
     let memory = Arc::new(RequestMemory::default());
     let mut builder = Server::build()
