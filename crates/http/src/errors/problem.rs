@@ -190,8 +190,8 @@ mod tests {
         assert_eq!(response.status(), 403);
         let challenge = response.headers().get(header::WWW_AUTHENTICATE).unwrap();
         assert_eq!(challenge, "Bearer error=\"insufficient_user_authentication\", max_age=\"600\"");
-        let shown = json!({ "code": "AUTH_STEP_UP_REQUIRED", "message": "Authenticate again", "details": details });
-        assert_eq!(body, json!({ "error": shown, "request_id": "id" }));
+        let expected = json!({ "code": "AUTH_STEP_UP_REQUIRED", "message": "Authenticate again", "details": details });
+        assert_eq!(body, json!({ "error": expected, "request_id": "id" }));
         let (_, body) = rendered(&error, "application/problem+json");
         let document = json!({
             "type": "about:blank", "title": "Forbidden", "status": 403, "detail": "Authenticate again",

@@ -30,21 +30,21 @@ impl Service {
 fn c0_21_the_owner_hears_of_every_change_of_factors(service: &Service) {
     let enrolled = service.enrol(service.verified_account());
     let (account, access) = (&enrolled.account, &enrolled.pair.access);
-    let told = || ["factor_added", "factor_removed", "recovery_code_used"].map(|of| service.notices(account, of).len());
-    assert_eq!(told(), [1, 0, 0]);
+    let sent = || ["factor_added", "factor_removed", "recovery_code_used"].map(|of| service.notices(account, of).len());
+    assert_eq!(sent(), [1, 0, 0]);
     let (_, second, _) = service.add_factor(access);
     service.begin_factor(access).expect(201);
     service.sign_in_fully(&enrolled);
     service.login_with(account, "0000-0000-0000-0000").wrong_credentials();
-    assert_eq!(told(), [2, 0, 0], "neither a pending factor nor a code is told");
+    assert_eq!(sent(), [2, 0, 0], "a pending factor and a code of the app send no notice");
     service.login_with(account, &enrolled.codes[0]).expect(200);
     service.second(&service.challenge(account), &json!({"recovery_code": enrolled.codes[1]})).expect(200);
     let proof = json!({"password": account.password, "code": enrolled.codes[2]});
     service.reauthenticate(access, &proof).expect(200);
-    assert_eq!(told(), [2, 0, 3]);
+    assert_eq!(sent(), [2, 0, 3]);
     service.remove_factor(access, &second).has_status(204);
     service.remove_factor(access, &enrolled.factor).has_status(204);
-    assert_eq!(told(), [2, 2, 3]);
+    assert_eq!(sent(), [2, 2, 3]);
     for mail in service.mails_to(&account.email) {
         assert!(!enrolled.codes.iter().any(|code| mail.whole.contains(code)), "{}", mail.whole);
         assert!(!mail.whole.contains(&enrolled.factor) && !mail.whole.contains("otpauth"), "{}", mail.whole);
@@ -53,7 +53,7 @@ fn c0_21_the_owner_hears_of_every_change_of_factors(service: &Service) {
 
 #[test]
 fn c0_21_notices_can_be_switched_off() {
-    for (setting, told) in
+    for (setting, counts) in
         [("none", [0, 0, 0]), ("factor_removed", [0, 1, 0]), ("factor_added,recovery_code_used", [1, 0, 1])]
     {
         let service = Backend::Sqlite.service().set("MAIL_NOTICES", setting).start();
@@ -61,7 +61,7 @@ fn c0_21_notices_can_be_switched_off() {
         service.login_with(&enrolled.account, &enrolled.codes[0]).expect(200);
         service.remove_factor(&enrolled.pair.access, &enrolled.factor).has_status(204);
         let of = ["factor_added", "factor_removed", "recovery_code_used"];
-        assert_eq!(of.map(|of| service.notices(&enrolled.account, of).len()), told, "{setting}");
+        assert_eq!(of.map(|of| service.notices(&enrolled.account, of).len()), counts, "{setting}");
     }
 }
 
