@@ -19,6 +19,7 @@ fn verdicts(criterion: &mut Criterion) {
         key: None,
         session: SessionState::Active,
         successor_unspent: true,
+        newest: None,
         spent_age: None,
     };
     for (name, token) in [("a live token", live), ("a spent token", spent)] {

@@ -22,6 +22,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn show(by: &str, token: &RefreshToken, now: DateTime<Utc>) -> io::Result<()> {
     let (session, successor_unspent) = (SessionState::Active, true);
-    let presented = RefreshContext { now, key: None, session, successor_unspent, spent_age: None };
+    let presented = RefreshContext { now, key: None, session, successor_unspent, newest: None, spent_age: None };
     writeln!(io::stdout(), "shown {by}: {}", RefreshPolicy::STRICT.judge(token, &presented).as_str())
 }

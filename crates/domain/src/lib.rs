@@ -22,7 +22,7 @@
 //! # let now = chrono::DateTime::<Utc>::UNIX_EPOCH;
 //! let token = RefreshToken::new(Jti::from_random([7; 16]), UserId::new(1), now, TimeDelta::days(7));
 //! let (session, successor_unspent) = (SessionState::Active, true);
-//! let presented = RefreshContext { now, key: None, session, successor_unspent, spent_age: None };
+//! let presented = RefreshContext { now, key: None, session, successor_unspent, newest: None, spent_age: None };
 //! assert_eq!(RefreshPolicy::STRICT.judge(&token, &presented), Verdict::Rotated);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

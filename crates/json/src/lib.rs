@@ -60,6 +60,12 @@ impl<'a> Object<'a> {
         elements.iter().map(|element| if let Json::String(text) = element { Some(&**text) } else { None }).collect()
     }
 
+    /// Returns a member that is a boolean.
+    #[must_use]
+    pub fn boolean(&self, name: &str) -> Option<bool> {
+        if let Json::Bool(value) = self.0.get(name)? { Some(*value) } else { None }
+    }
+
     /// Returns a member that is an [`Integer`](Json::Integer).
     #[must_use]
     pub fn integer(&self, name: &str) -> Option<i64> {

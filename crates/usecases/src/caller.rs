@@ -21,6 +21,8 @@ pub struct Caller {
     pub cancellation: CancellationToken,
     /// `true` if the source was already charged for the call.
     pub is_charged: bool,
+    /// `true` if a browser must forget the tokens of a session that the call begins when it closes.
+    pub forget: bool,
 }
 
 impl Caller {

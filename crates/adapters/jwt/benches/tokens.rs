@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{Criterion, criterion_group, criterion_main};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::SessionId;
-use portcullis_domain::tokens::{Claims, Jti, RefreshClaims};
+use portcullis_domain::tokens::{CarriedClaims, Claims, Jti, RefreshClaims};
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier, SigningKey, generate};
 use portcullis_ports::{TokenIssuer, TokenVerifier};
 use std::hint::black_box;
@@ -23,7 +23,7 @@ fn tokens(criterion: &mut Criterion) {
         user_id,
         jti,
         session_id,
-        authentication: None,
+        carried: CarriedClaims::default(),
         issued_at: now,
         expires_at: now + TimeDelta::days(7),
     };

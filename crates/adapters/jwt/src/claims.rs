@@ -6,7 +6,9 @@ use portcullis_domain::{
     login::{Authentication, Methods},
     registration::UserId,
     sessions::SessionId,
-    tokens::{AccessClaims, ChallengeClaims, ChallengePurpose, Claims, Jti, MAX_IAT_SKEW, RefreshClaims},
+    tokens::{
+        AccessClaims, CarriedClaims, ChallengeClaims, ChallengePurpose, Claims, Jti, MAX_IAT_SKEW, RefreshClaims,
+    },
     verification::PasswordVersion,
 };
 use portcullis_json::Object;
@@ -31,6 +33,9 @@ struct ClaimsJson {
     auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     amr: Option<Vec<&'static str>>,
+    /// `false` if a browser must forget the token when it closes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remember: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     r#use: Option<&'static str>,
     /// Version of the password.
@@ -41,11 +46,11 @@ struct ClaimsJson {
 /// Serializes claims to a token's payload.
 pub(crate) fn write(claims: &Claims) -> Result<Vec<u8>, serde_json::Error> {
     let json = match claims {
-        Claims::Access(AccessClaims { user_id, jti, session_id, authentication, issued_at, expires_at }) => {
-            json((ACCESS, *user_id, *jti), *session_id, *authentication, (*issued_at, *expires_at))
+        Claims::Access(AccessClaims { user_id, jti, session_id, carried, issued_at, expires_at }) => {
+            json((ACCESS, *user_id, *jti), *session_id, *carried, (*issued_at, *expires_at))
         }
-        Claims::Refresh(RefreshClaims { user_id, jti, session_id, authentication, issued_at, expires_at }) => {
-            json((REFRESH, *user_id, *jti), *session_id, *authentication, (*issued_at, *expires_at))
+        Claims::Refresh(RefreshClaims { user_id, jti, session_id, carried, issued_at, expires_at }) => {
+            json((REFRESH, *user_id, *jti), *session_id, *carried, (*issued_at, *expires_at))
         }
         Claims::Challenge(claims) => ClaimsJson {
             sub: claims.user_id.to_string(),
@@ -56,6 +61,7 @@ pub(crate) fn write(claims: &Claims) -> Result<Vec<u8>, serde_json::Error> {
             sid: Some(claims.session_id.to_string()),
             auth_time: None,
             amr: None,
+            remember: None,
             r#use: Some(claims.purpose.as_str()),
             pwv: Some(hex::encode(claims.password.as_bytes())),
         },
@@ -66,7 +72,7 @@ pub(crate) fn write(claims: &Claims) -> Result<Vec<u8>, serde_json::Error> {
 fn json(
     (r#type, user_id, jti): (&'static str, UserId, Jti),
     session_id: Option<SessionId>,
-    authentication: Option<Authentication>,
+    CarriedClaims { authentication, forget }: CarriedClaims,
     (issued_at, expires_at): (DateTime<Utc>, DateTime<Utc>),
 ) -> ClaimsJson {
     ClaimsJson {
@@ -78,6 +84,7 @@ fn json(
         sid: session_id.map(|id| id.to_string()),
         auth_time: authentication.map(|of| of.at.timestamp()),
         amr: authentication.map(|of| of.methods.amr()),
+        remember: forget.then_some(false),
         r#use: None,
         pwv: None,
     }
@@ -109,14 +116,12 @@ pub(crate) fn read(payload: &Object<'_>, now: DateTime<Utc>) -> Option<Claims> {
         let claims = ChallengeClaims { user_id, session_id, purpose, password, issued_at, expires_at };
         return Some(Claims::Challenge(claims));
     }
-    let (jti, authentication) = (Jti::parse(payload.text("jti")?)?, authentication(payload));
+    let jti = Jti::parse(payload.text("jti")?)?;
+    let forget = payload.boolean("remember") == Some(false);
+    let carried = CarriedClaims { authentication: authentication(payload), forget };
     match payload.text("type")? {
-        ACCESS => {
-            Some(Claims::Access(AccessClaims { user_id, jti, session_id, authentication, issued_at, expires_at }))
-        }
-        REFRESH => {
-            Some(Claims::Refresh(RefreshClaims { user_id, jti, session_id, authentication, issued_at, expires_at }))
-        }
+        ACCESS => Some(Claims::Access(AccessClaims { user_id, jti, session_id, carried, issued_at, expires_at })),
+        REFRESH => Some(Claims::Refresh(RefreshClaims { user_id, jti, session_id, carried, issued_at, expires_at })),
         _ => None,
     }
 }

@@ -130,7 +130,10 @@ impl Request {
             Self::Enrol { token } => in_session(node, &token, enrol),
             Self::Remove { token } => in_session(node, &token, remove),
             Self::Refresh { token } => {
-                match node.refresh.run(&RefreshExchange { refresh_token: token, key: None }, &Caller::default()) {
+                match node
+                    .refresh
+                    .run(&RefreshExchange { refresh_token: token, key: None, by_device: false }, &Caller::default())
+                {
                     Ok(refreshed) => pair(refreshed.pair),
                     Err(error) => token_error(error),
                 }

@@ -22,6 +22,12 @@ impl DeviceId {
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
+
+    /// Returns the MAC input of the key that marks the device's exchanges of refresh tokens.
+    #[must_use]
+    pub fn exchange_key_input(&self) -> Vec<u8> {
+        [b"exchange/".as_slice(), &self.0].concat()
+    }
 }
 
 /// Tag of the password that a device signed in with: the first 16 bytes of a [`PasswordVersion`]. Tags

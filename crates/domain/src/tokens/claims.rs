@@ -10,6 +10,15 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 /// Maximum time a token's `iat` may be in the future, to allow for clock skew between replicas.
 pub const MAX_IAT_SKEW: TimeDelta = TimeDelta::seconds(60);
 
+/// Claims that all tokens of a session carry, copied from the presented token at each refresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CarriedClaims {
+    /// Authentication of the session (`amr`, `auth_time`); `None` if the tokens do not carry it.
+    pub authentication: Option<Authentication>,
+    /// True if a browser must forget the tokens when it closes (`"remember":false`).
+    pub forget: bool,
+}
+
 /// Claims of an access token. Times are in UTC, in whole seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessClaims {
@@ -19,8 +28,8 @@ pub struct AccessClaims {
     pub jti: Jti,
     /// Session (`sid`); `None` for an adopted token, issued by an application without sessions.
     pub session_id: Option<SessionId>,
-    /// Authentication of the session (`amr`, `auth_time`); `None` if the token does not carry it.
-    pub authentication: Option<Authentication>,
+    /// Claims copied from token to token.
+    pub carried: CarriedClaims,
     /// Time of issue (`iat`).
     pub issued_at: DateTime<Utc>,
     /// Expiry time (`exp`). The token is invalid from this moment on (RFC 7519 §4.1.4).
@@ -37,8 +46,8 @@ pub struct RefreshClaims {
     pub jti: Jti,
     /// Session (`sid`); `None` for an adopted token, issued by an application without sessions.
     pub session_id: Option<SessionId>,
-    /// Authentication of the session (`amr`, `auth_time`); `None` if the token does not carry it.
-    pub authentication: Option<Authentication>,
+    /// Claims copied from token to token.
+    pub carried: CarriedClaims,
     /// Time of issue (`iat`).
     pub issued_at: DateTime<Utc>,
     /// Expiry time (`exp`). The token is invalid from this moment on.
@@ -228,7 +237,7 @@ impl TokenLifetimes {
             user_id,
             jti,
             session_id: None,
-            authentication: None,
+            carried: CarriedClaims::default(),
             issued_at,
             expires_at: issued_at + self.access,
         }
@@ -242,7 +251,7 @@ impl TokenLifetimes {
             user_id,
             jti,
             session_id: None,
-            authentication: None,
+            carried: CarriedClaims::default(),
             issued_at,
             expires_at: issued_at + self.refresh,
         }

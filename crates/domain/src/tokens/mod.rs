@@ -6,8 +6,8 @@ mod refresh_token;
 mod verdict;
 
 pub use claims::{
-    AccessClaims, ChallengeClaims, ChallengePurpose, Claims, MAX_IAT_SKEW, RefreshClaims, TokenLifetimes,
-    TokenRejection,
+    AccessClaims, CarriedClaims, ChallengeClaims, ChallengePurpose, Claims, MAX_IAT_SKEW, RefreshClaims,
+    TokenLifetimes, TokenRejection,
 };
 pub use jti::Jti;
 pub use refresh_token::{IdempotencyKeyDigest, RefreshState, RefreshToken, SpendError, SpendRecord};

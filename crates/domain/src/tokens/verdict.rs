@@ -16,6 +16,9 @@ pub struct RefreshContext {
     pub session: SessionState,
     /// True if the successor of the token is still live.
     pub successor_unspent: bool,
+    /// Live token at the end of the token family, if the client may get it for any spent token: its key is
+    /// its device's, and every exchange from the presented token on had the same key.
+    pub newest: Option<Jti>,
     /// Time since the token was spent, by a clock shared by all replicas, if there is one. Replicas'
     /// own clocks may differ.
     pub spent_age: Option<TimeDelta>,
@@ -26,7 +29,7 @@ pub struct RefreshContext {
 pub enum Verdict {
     /// Live token: spend it and issue its successor.
     Rotated,
-    /// Retry of an exchange with the same `Idempotency-Key`: return the same token pair again.
+    /// Retry of an exchange with the same key: return the pair of this token, the newest one, again.
     Retried(Jti),
     /// Repeated exchange within the overlap: return the same token pair again.
     Overlapped(Jti),
@@ -75,7 +78,7 @@ impl RefreshPolicy {
     ///     .spend(SpendRecord { at: now, key, successor: second })?;
     /// let later = now + TimeDelta::hours(1);
     /// let (session, successor_unspent) = (SessionState::Active, true);
-    /// let mut presented = RefreshContext { now: later, key, session, successor_unspent, spent_age: None };
+    /// let mut presented = RefreshContext { now: later, key, session, successor_unspent, newest: None, spent_age: None };
     /// // The response was lost, and the client retries with its key: it gets the same pair.
     /// assert_eq!(RefreshPolicy::STRICT.judge(&token, &presented), Verdict::Retried(second));
     /// // Presented again an hour later, without the key: theft.
@@ -100,6 +103,8 @@ impl RefreshPolicy {
         let same_key = spend_record.key.is_some() && spend_record.key == presented.key;
         if same_key && presented.successor_unspent {
             Verdict::Retried(spend_record.successor)
+        } else if let (true, Some(newest)) = (same_key, presented.newest) {
+            Verdict::Retried(newest)
         } else if age < self.overlap && presented.successor_unspent {
             Verdict::Overlapped(spend_record.successor)
         } else if age <= self.grace {
@@ -137,7 +142,7 @@ mod tests {
 
     fn presented(seconds: i64, key: Option<IdempotencyKeyDigest>) -> RefreshContext {
         let (now, session) = (at(seconds), SessionState::Active);
-        RefreshContext { now, key, session, successor_unspent: true, spent_age: None }
+        RefreshContext { now, key, session, successor_unspent: true, newest: None, spent_age: None }
     }
 
     fn strict(token: &RefreshToken, presented: &RefreshContext) -> Verdict {
@@ -178,6 +183,17 @@ mod tests {
     }
 
     #[test]
+    fn a_device_gets_the_newest_pair_for_any_of_its_spent_tokens() {
+        let newest = Jti::from_random([3; 16]);
+        let overtaken = |key| RefreshContext { successor_unspent: false, newest: Some(newest), ..presented(9999, key) };
+        assert_eq!(strict(&spent(KEY), &overtaken(KEY)), Verdict::Retried(newest));
+        assert_eq!(strict(&spent(KEY), &overtaken(OTHER)), Verdict::Theft, "another device");
+        assert_eq!(strict(&spent(None), &overtaken(None)), Verdict::Theft, "no key is no device");
+        let ended = RefreshContext { session: SessionState::Ended, ..overtaken(KEY) };
+        assert_eq!(strict(&spent(KEY), &ended), Verdict::Ended);
+    }
+
+    #[test]
     fn an_overlap_hands_out_the_same_pair_to_anybody() {
         let policy = RefreshPolicy { overlap: TimeDelta::seconds(5), ..RefreshPolicy::STRICT };
         assert_eq!(policy.judge(&spent(None), &presented(54, None)), Verdict::Overlapped(successor()));
@@ -209,7 +225,7 @@ mod tests {
             };
             let session = if ended { SessionState::Ended } else { SessionState::Active };
             let (now_at, key) = (at(now), key_if(key));
-            let presented = RefreshContext { now: now_at, key, session, successor_unspent: unspent, spent_age: None };
+            let presented = RefreshContext { now: now_at, key, session, successor_unspent: unspent, newest: None, spent_age: None };
             let policy = RefreshPolicy { overlap: TimeDelta::seconds(overlap), grace: TimeDelta::seconds(grace) };
             let verdict = policy.judge(&token, &presented);
             prop_assert_eq!(verdict == Verdict::Rotated, spent_at.is_none() && !ended && now < 100);

@@ -7,6 +7,7 @@ use portcullis_domain::limits::{DeviceCookie, DeviceId, PasswordTag, Source};
 use portcullis_domain::login::Owner;
 use portcullis_domain::registration::{EmailAddress, PasswordHash, UserId};
 use portcullis_domain::sessions::{DeviceHash, SourceHash};
+use portcullis_domain::tokens::IdempotencyKeyDigest;
 use portcullis_domain::verification::PasswordVersion;
 use portcullis_ports::{Clock, Entropy, EntropyExt, MacSigner};
 use std::sync::Arc;
@@ -70,6 +71,14 @@ impl DeviceCookies {
     #[must_use]
     pub fn new_device(&self) -> DeviceId {
         DeviceId::from_random(self.entropy.array())
+    }
+
+    /// Returns the key that marks a device's exchanges of refresh tokens, or `None` if the cookie is malformed.
+    /// A cookie that was not issued for the account is no weaker a key: only its browser has it.
+    #[must_use]
+    pub fn exchange_key(&self, cookie: &str) -> Option<IdempotencyKeyDigest> {
+        let (cookie, _) = DeviceCookie::decode(cookie)?;
+        Some(IdempotencyKeyDigest(self.authenticator.sign(&cookie.device.exchange_key_input())))
     }
 
     /// Returns the keyed hash of the device, for storage with a session.

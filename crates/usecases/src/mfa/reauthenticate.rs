@@ -35,6 +35,8 @@ pub struct NewAccessToken {
     pub access_token: String,
     /// Lifetime of the token in seconds.
     pub expires_in: i64,
+    /// `true` if a browser must forget the token when it closes.
+    pub forget: bool,
     /// New recovery codes, if the last one was used.
     pub recovery_codes: Option<Vec<RecoveryCode>>,
 }
@@ -107,10 +109,11 @@ impl Counted for Reauthenticate {
         });
         let (by, Used { recovery_codes }) = recorded?;
         let user_id = session.user.id;
-        let (access_token, expires_in) =
-            self.issuance.issue_access((user_id, session_id), by).map_err(DependencyError::from)?;
+        let forget = session.forget;
+        let issued = self.issuance.issue_access((user_id, session_id), by, forget);
+        let (access_token, expires_in) = issued.map_err(DependencyError::from)?;
         tracing::info!(target: LOG, user_id = user_id.get(), "User authenticated again");
-        Ok(NewAccessToken { access_token, expires_in, recovery_codes })
+        Ok(NewAccessToken { access_token, expires_in, forget, recovery_codes })
     }
 }
 

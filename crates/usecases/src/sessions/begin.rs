@@ -15,7 +15,7 @@ use portcullis_domain::registration::{EmailAddress, User};
 use portcullis_domain::sessions::{
     ClientInfo, EndReason, EventKind, Session, SessionEnd, SessionEvent, SessionId, SessionPolicy,
 };
-use portcullis_domain::tokens::RefreshToken;
+use portcullis_domain::tokens::{CarriedClaims, RefreshToken};
 use portcullis_ports::{Clock, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
@@ -105,7 +105,8 @@ impl BeginSession {
         let (user, now) = (&owner.user, self.clock.now());
         let authentication = Authentication::new(entry.methods, now);
         let claimed = Some(authentication).filter(|by| self.always_claims || !by.is_password_alone());
-        let (session, token, pair) = self.issuance.issue_first(entry.session_id, user.id, claimed, now)?;
+        let carried = CarriedClaims { authentication: claimed, forget: caller.forget };
+        let (session, token, pair) = self.issuance.issue_first(entry.session_id, user.id, carried, now)?;
         let source = caller.source().map(|source| self.devices.source_hash(Some(owner), source));
         let session = session
             .with_device(Some(self.devices.hash(user.id, device)))

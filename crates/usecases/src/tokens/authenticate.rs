@@ -22,11 +22,16 @@ pub struct Authenticated {
     pub authentication: Option<Authentication>,
     /// `true` if the account has a second factor.
     pub second_factor: bool,
+    /// `true` if a browser must forget the session's tokens when it closes.
+    pub forget: bool,
 }
 
 /// A genuine token whose account and session are still to be looked up.
 #[derive(Debug, Clone, Copy)]
-pub struct BearerLookup(BearerIdentity);
+pub struct BearerLookup {
+    identity: BearerIdentity,
+    forget: bool,
+}
 
 /// Result of looking up the account and session of a [`BearerLookup`].
 #[derive(Debug)]
@@ -65,7 +70,8 @@ impl Authenticate {
     pub fn read(&self, access_token: &str) -> Result<BearerLookup, TokenError> {
         let now = self.clock.now();
         let claims = self.verifier.verify(access_token, now)?.into_access(now)?;
-        Ok(BearerLookup(BearerIdentity { user_id: claims.user_id, session_id: claims.session_id }))
+        let identity = BearerIdentity { user_id: claims.user_id, session_id: claims.session_id };
+        Ok(BearerLookup { identity, forget: claims.carried.forget })
     }
 
     /// Looks up accounts and sessions in one query. Results are in the order of `inquiries`.
@@ -74,13 +80,13 @@ impl Authenticate {
         if let [alone] = inquiries {
             return vec![self.find(*alone)];
         }
-        let mut keys: Vec<_> = inquiries.iter().map(|inquiry| inquiry.0).collect();
+        let mut keys: Vec<_> = inquiries.iter().map(|inquiry| inquiry.identity).collect();
         keys.sort_unstable();
         keys.dedup();
         match self.store.read(|tx| tx.sessions().resolve_bearers(&keys)) {
             Ok(found) => {
                 let found = |key| keys.binary_search(&key).ok().and_then(|at| found.get(at)?.clone());
-                inquiries.iter().map(|inquiry| self.judged(inquiry.0, found(inquiry.0))).collect()
+                inquiries.iter().map(|inquiry| self.judged(*inquiry, found(inquiry.identity))).collect()
             }
             // One corrupt row must fail only its own caller, so each is looked up alone.
             Err(StoreError::Corrupt { .. } | StoreError::Failed(_)) => {
@@ -91,24 +97,27 @@ impl Authenticate {
     }
 
     fn find(&self, inquiry: BearerLookup) -> BearerLookupResult {
-        match self.store.read(|tx| tx.sessions().resolve_bearers(&[inquiry.0])) {
-            Ok(mut found) => self.judged(inquiry.0, found.pop().flatten()),
+        match self.store.read(|tx| tx.sessions().resolve_bearers(&[inquiry.identity])) {
+            Ok(mut found) => self.judged(inquiry, found.pop().flatten()),
             Err(error) => BearerLookupResult(Err(error)),
         }
     }
 
-    fn judged(&self, key: BearerIdentity, found: Option<ResolvedBearer>) -> BearerLookupResult {
+    fn judged(&self, inquiry: BearerLookup, found: Option<ResolvedBearer>) -> BearerLookupResult {
+        let BearerLookup { identity, forget } = inquiry;
         let Some(ResolvedBearer { user, password, session, second_factor }) = found else {
             return BearerLookupResult(Ok(Err(BearerRejection::Unknown)));
         };
         let authentication = session.as_ref().and_then(|session| session.authentication);
         let state = session.map_or(SessionState::Ended, |session| self.sessions.state(&session, self.clock.now()));
-        BearerLookupResult(Ok(match (user.is_active, key.session_id, state) {
+        BearerLookupResult(Ok(match (user.is_active, identity.session_id, state) {
             (false, _, _) | (true, Some(_), SessionState::Ended) => Err(BearerRejection::Revoked),
             // A program that knows no second factors issued the token, or began its session.
             (true, _, _) if second_factor && authentication.is_none() => Err(BearerRejection::Revoked),
             (true, Some(_), SessionState::Expired) => Err(BearerRejection::Expired),
-            (true, session_id, _) => Ok(Authenticated { user, password, session_id, authentication, second_factor }),
+            (true, session_id, _) => {
+                Ok(Authenticated { user, password, session_id, authentication, second_factor, forget })
+            }
         }))
     }
 }

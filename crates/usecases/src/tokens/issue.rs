@@ -5,7 +5,9 @@ use chrono::{DateTime, Utc};
 use portcullis_domain::login::Authentication;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{Session, SessionId};
-use portcullis_domain::tokens::{AccessClaims, Claims, Jti, RefreshClaims, RefreshToken, TokenLifetimes};
+use portcullis_domain::tokens::{
+    AccessClaims, CarriedClaims, Claims, Jti, RefreshClaims, RefreshToken, TokenLifetimes,
+};
 use portcullis_ports::{Entropy, EntropyExt, SigningError, TokenIssuer};
 use std::fmt;
 use std::sync::Arc;
@@ -19,6 +21,8 @@ pub struct TokenPair {
     /// Lifetime of the access token in seconds. 0 if the pair is issued again so late that the access
     /// token has expired.
     pub expires_in: i64,
+    /// `true` if a browser must forget the tokens when it closes.
+    pub forget: bool,
 }
 
 impl fmt::Debug for TokenPair {
@@ -48,11 +52,11 @@ impl TokenFactory {
         &self,
         session_id: SessionId,
         user_id: UserId,
-        authentication: Option<Authentication>,
+        carried: CarriedClaims,
         now: DateTime<Utc>,
     ) -> Result<(Session, RefreshToken, TokenPair), SigningError> {
         let session = Session::begin(session_id, user_id, now);
-        let (token, pair) = self.issue_next(self.new_jti(), (user_id, session.id), authentication, now)?;
+        let (token, pair) = self.issue_next(self.new_jti(), (user_id, session.id), carried, now)?;
         Ok((session, token, pair))
     }
 
@@ -62,33 +66,34 @@ impl TokenFactory {
         &self,
         spent: Jti,
         (user_id, session_id): (UserId, SessionId),
-        authentication: Option<Authentication>,
+        carried: CarriedClaims,
         now: DateTime<Utc>,
     ) -> Result<(RefreshToken, TokenPair), SigningError> {
         let token = RefreshToken::new(self.new_jti(), user_id, now, self.lifetimes.refresh).with_session(session_id);
-        let pair = self.reissue(spent, &token, authentication, now)?;
+        let pair = self.reissue(spent, &token, carried, now)?;
         Ok((token, pair))
     }
 
     /// Issues the pair of an earlier exchange again, from the row of its successor and the
-    /// authentication of the spent token.
+    /// claims that the spent token carried.
     pub fn reissue(
         &self,
         spent: Jti,
         successor: &RefreshToken,
-        authentication: Option<Authentication>,
+        carried: CarriedClaims,
         now: DateTime<Utc>,
     ) -> Result<TokenPair, SigningError> {
         let (user_id, session_id) = (successor.user_id, Some(successor.session_id_or_legacy()));
         let access = self.lifetimes.access(user_id, spent, successor.created_at);
-        let access = AccessClaims { session_id, authentication, ..access };
+        let access = AccessClaims { session_id, carried, ..access };
         let (issued_at, expires_at) = (access.issued_at, successor.expires_at);
-        let refresh = RefreshClaims { user_id, jti: successor.jti, session_id, authentication, issued_at, expires_at };
+        let refresh = RefreshClaims { user_id, jti: successor.jti, session_id, carried, issued_at, expires_at };
         let expired = access.expires_at <= now;
         Ok(TokenPair {
             access_token: self.issuer.sign(&Claims::Access(access))?,
             refresh_token: self.issuer.sign(&Claims::Refresh(refresh))?,
             expires_in: if expired { 0 } else { self.lifetimes.access.num_seconds() },
+            forget: carried.forget,
         })
     }
 
@@ -97,10 +102,11 @@ impl TokenFactory {
         &self,
         (user_id, session_id): (UserId, SessionId),
         authentication: Authentication,
+        forget: bool,
     ) -> Result<(String, i64), SigningError> {
         let claims = self.lifetimes.access(user_id, self.new_jti(), authentication.at);
-        let (session_id, authentication) = (Some(session_id), Some(authentication));
-        let claims = AccessClaims { session_id, authentication, ..claims };
+        let carried = CarriedClaims { authentication: Some(authentication), forget };
+        let claims = AccessClaims { session_id: Some(session_id), carried, ..claims };
         Ok((self.issuer.sign(&Claims::Access(claims))?, self.lifetimes.access.num_seconds()))
     }
 

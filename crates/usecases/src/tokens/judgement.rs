@@ -7,20 +7,26 @@ use crate::{LOG, SECURITY_LOG};
 use portcullis_domain::mail::Occasion;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{EndReason, Session, SessionEnd, SessionEvent, SessionId, SessionState};
-use portcullis_domain::tokens::{RefreshContext, RefreshToken, Verdict};
+use portcullis_domain::tokens::{Jti, RefreshContext, RefreshState, RefreshToken, Verdict};
 use portcullis_ports::{FoundToken, Rotation, StoreError, StoreExt, Tx};
 
 /// Maximum number of attempts if concurrent exchanges change the token between read and exchange. The
 /// first such exchange spends it.
 const MAX_ATTEMPTS: usize = 3;
 
+/// Maximum number of exchanges between a spent token and the newest one of its device. A token spent longer
+/// ago counts like one of another device.
+const MAX_OVERTAKEN: usize = 1_000;
+
 /// A verdict that was executed.
 struct Judged {
     verdict: Verdict,
     session: SessionId,
+    /// Token whose exchange made `successor`.
+    spent: Jti,
     /// New pair, if the token was exchanged but the prepared pair names another session.
     pair: Option<TokenPair>,
-    /// Successor from an earlier exchange, if it is still live.
+    /// Live successor from an earlier exchange, if there is one.
     successor: Option<RefreshToken>,
 }
 
@@ -28,7 +34,7 @@ impl Refresh {
     /// Determines the verdict of the token, and exchanges it if that is possible after all.
     pub fn judge(&self, attempt: RefreshAttempt) -> Result<Refreshed, TokenError> {
         let judged = self.store.write(|tx| self.judge_in_tx(&attempt, tx))?;
-        let RefreshAttempt { rotation, authentication, pair, .. } = attempt;
+        let RefreshAttempt { rotation, carried, pair, .. } = attempt;
         let verdict = judged.verdict;
         self.record_verdict(verdict, &rotation, judged.session);
         if verdict == Verdict::Theft {
@@ -36,10 +42,9 @@ impl Refresh {
         }
         match (verdict, judged.successor) {
             (Verdict::Rotated, _) => Ok(Refreshed { pair: judged.pair.unwrap_or(pair), verdict }),
-            (Verdict::Retried(_) | Verdict::Overlapped(_), Some(successor)) => Ok(Refreshed {
-                pair: self.issuance.reissue(rotation.spent, &successor, authentication, rotation.at)?,
-                verdict,
-            }),
+            (Verdict::Retried(_) | Verdict::Overlapped(_), Some(successor)) => {
+                Ok(Refreshed { pair: self.issuance.reissue(judged.spent, &successor, carried, rotation.at)?, verdict })
+            }
             (Verdict::Expired, _) => Err(TokenError::Expired),
             (Verdict::Raced, _) => Err(TokenError::Raced),
             _ => Err(TokenError::Revoked),
@@ -54,7 +59,10 @@ impl Refresh {
                 return Err(TokenError::Invalid);
             }
             let session = found.token.session_id_or_legacy();
-            let verdict = self.policy.judge(&found.token, &self.context(&found, rotation));
+            let newest = newest(attempt, &found, tx)?;
+            let context =
+                RefreshContext { newest: newest.as_ref().map(|(_, live)| live.jti), ..self.context(&found, rotation) };
+            let verdict = self.policy.judge(&found.token, &context);
             if is_unverified(verdict, &found, rotation) {
                 return Err(TokenError::EmailUnverified);
             }
@@ -62,12 +70,17 @@ impl Refresh {
                 Verdict::Rotated => {
                     let pair = self.pair_of(attempt, session)?;
                     if rotate(rotation, &found, tx)? {
-                        return Ok(Judged { verdict: Verdict::Rotated, session, pair, successor: None });
+                        let verdict = Verdict::Rotated;
+                        return Ok(Judged { verdict, session, spent: rotation.spent, pair, successor: None });
                     }
                 }
                 verdict => {
                     let verdict = self.execute(verdict, attempt, &found, tx)?;
-                    return Ok(Judged { verdict, session, pair: None, successor: found.live_successor });
+                    let (spent, successor) = match newest {
+                        Some((spent, live)) => (spent, Some(live)),
+                        None => (rotation.spent, found.live_successor),
+                    };
+                    return Ok(Judged { verdict, session, spent, pair: None, successor });
                 }
             }
         }
@@ -82,12 +95,12 @@ impl Refresh {
 
     /// Returns a new pair if the prepared one names another session than the row does.
     fn pair_of(&self, attempt: &RefreshAttempt, session: SessionId) -> Result<Option<TokenPair>, TokenError> {
-        let RefreshAttempt { rotation, authentication, .. } = attempt;
+        let RefreshAttempt { rotation, carried, .. } = attempt;
         if rotation.successor.session_id_or_legacy() == session {
             return Ok(None);
         }
         let successor = rotation.successor.clone().with_session(session);
-        Ok(Some(self.issuance.reissue(rotation.spent, &successor, *authentication, rotation.at)?))
+        Ok(Some(self.issuance.reissue(rotation.spent, &successor, *carried, rotation.at)?))
     }
 
     /// Returns the context of the refresh. The session of an inactive account counts as ended. A token
@@ -102,7 +115,7 @@ impl Refresh {
         };
         let successor_unspent = found.live_successor.is_some();
         let (now, key, spent_age) = (rotation.at, rotation.key, found.spent_age);
-        RefreshContext { now, key, session, successor_unspent, spent_age }
+        RefreshContext { now, key, session, successor_unspent, newest: None, spent_age }
     }
 
     /// Executes the verdict on a token that is not exchanged. Returns the final verdict.
@@ -145,6 +158,30 @@ impl Refresh {
         let cause = MailCause { language: *language, client: &rotation.client, at: rotation.at };
         self.outbox.enqueue_notice(Occasion::SessionTheft, &user, &cause, tx)
     }
+}
+
+/// Returns the live token at the end of the token family, and the token that was exchanged for it, if a device
+/// exchanged the presented token and all that followed. A response that arrives late may have put an old token
+/// back into the browser's cookies.
+fn newest(
+    attempt: &RefreshAttempt,
+    found: &FoundToken,
+    tx: &mut dyn Tx,
+) -> Result<Option<(Jti, RefreshToken)>, StoreError> {
+    let (Some(key), true) = (attempt.rotation.key, attempt.by_device) else { return Ok(None) };
+    let mut overtaken = found.clone();
+    for _ in 0..MAX_OVERTAKEN {
+        let successor = match &overtaken.token.state {
+            RefreshState::Spent(spend_record) if spend_record.key == Some(key) => spend_record.successor,
+            RefreshState::Spent(_) | RefreshState::Live | RefreshState::Revoked => return Ok(None),
+        };
+        if let Some(live) = overtaken.live_successor {
+            return Ok(Some((overtaken.token.jti, live)));
+        }
+        let Some(next) = tx.refresh_tokens().find(successor)? else { return Ok(None) };
+        overtaken = next;
+    }
+    Ok(None)
 }
 
 /// Returns whether the token would get a pair but its account's email is unverified. The token is not

@@ -4,10 +4,9 @@
 use super::{TokenError, TokenFactory, TokenPair};
 use crate::caller::Caller;
 use crate::mail::Outbox;
-use portcullis_domain::login::Authentication;
 use portcullis_domain::mail::Language;
 use portcullis_domain::sessions::{SessionId, SessionPolicy};
-use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshPolicy, Verdict};
+use portcullis_domain::tokens::{CarriedClaims, IdempotencyKeyDigest, Jti, RefreshPolicy, Verdict};
 use portcullis_ports::{Clock, RefreshObserver, Rotation, Store, StoreError, TokenVerifier};
 use std::sync::Arc;
 
@@ -15,8 +14,11 @@ use std::sync::Arc;
 pub struct RefreshExchange {
     /// The signed refresh token.
     pub refresh_token: String,
-    /// Digest of the `Idempotency-Key` header, if any.
+    /// Digest of the `Idempotency-Key` header or of the device, if any.
     pub key: Option<IdempotencyKeyDigest>,
+    /// `true` if the key is [the device's](crate::limits::DeviceCookies::exchange_key): then any spent token of the
+    /// device gets the newest pair.
+    pub by_device: bool,
 }
 
 /// Result of a refresh.
@@ -32,9 +34,11 @@ pub struct Refreshed {
 #[derive(Debug)]
 pub struct RefreshAttempt {
     pub(super) rotation: Rotation,
-    pub(super) authentication: Option<Authentication>,
+    pub(super) carried: CarriedClaims,
     pub(super) pair: TokenPair,
     pub(super) language: Language,
+    /// `true` if the key is the device's.
+    pub(super) by_device: bool,
 }
 
 /// Ids of a genuine token and its session.
@@ -144,12 +148,13 @@ impl Refresh {
         let now = self.clock.now();
         let presented = self.verifier.verify(&input.refresh_token, now)?.into_refresh(now)?;
         // Sign before the token is spent: a failed signer must not cost the client its session.
-        let (owner, authentication) = ((presented.user_id, presented.session_id_or_legacy()), presented.authentication);
-        let (successor, pair) = self.issuance.issue_next(presented.jti, owner, authentication, now)?;
-        let (key, client, session_cutoff) = (input.key, caller.client.clone(), self.sessions.max_age_cutoff(now));
+        let (owner, carried) = ((presented.user_id, presented.session_id_or_legacy()), presented.carried);
+        let (successor, pair) = self.issuance.issue_next(presented.jti, owner, carried, now)?;
+        let (key, by_device) = (input.key, input.by_device);
+        let (client, session_cutoff) = (caller.client.clone(), self.sessions.max_age_cutoff(now));
         let (spent, verified_only) = (presented.jti, self.require_verified_email);
         let rotation = Rotation { spent, at: now, key, session_cutoff, verified_only, client, successor };
-        Ok(RefreshAttempt { rotation, authentication, pair, language: caller.language })
+        Ok(RefreshAttempt { rotation, carried, pair, language: caller.language, by_device })
     }
 
     /// Exchanges all tokens with one store call. Results are in the order of `exchanges`.

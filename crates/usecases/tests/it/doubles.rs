@@ -3,7 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::{Password, UserId};
 use portcullis_domain::sessions::SessionId;
-use portcullis_domain::tokens::{AccessClaims, ChallengeClaims, ChallengePurpose, Claims, Jti, RefreshClaims};
+use portcullis_domain::tokens::{
+    AccessClaims, CarriedClaims, ChallengeClaims, ChallengePurpose, Claims, Jti, RefreshClaims,
+};
 use portcullis_domain::verification::PasswordVersion;
 use portcullis_ports::{
     InvalidToken, MacSigner, OutboxNotifier, PasswordBlocklist, SigningError, TokenIssuer, TokenVerifier,
@@ -53,7 +55,7 @@ fn read(token: &str) -> Option<Claims> {
         sid => Some(SessionId::parse(sid)?),
     };
     let mut time = || Some(DateTime::UNIX_EPOCH + TimeDelta::seconds(parts.next()?.parse().ok()?));
-    let (issued_at, expires_at, authentication) = (time()?, time()?, None);
+    let (issued_at, expires_at, carried) = (time()?, time()?, CarriedClaims::default());
     if let Some(purpose) = ChallengePurpose::ALL.into_iter().find(|purpose| purpose.as_str() == kind) {
         let password = PasswordVersion::new(hex::decode(jti).ok()?.try_into().ok()?);
         let session_id = session_id?;
@@ -68,12 +70,8 @@ fn read(token: &str) -> Option<Claims> {
     }
     let jti = Jti::parse(jti)?;
     match kind {
-        "access" => {
-            Some(Claims::Access(AccessClaims { user_id, jti, session_id, authentication, issued_at, expires_at }))
-        }
-        "refresh" => {
-            Some(Claims::Refresh(RefreshClaims { user_id, jti, session_id, authentication, issued_at, expires_at }))
-        }
+        "access" => Some(Claims::Access(AccessClaims { user_id, jti, session_id, carried, issued_at, expires_at })),
+        "refresh" => Some(Claims::Refresh(RefreshClaims { user_id, jti, session_id, carried, issued_at, expires_at })),
         _ => None,
     }
 }

@@ -264,7 +264,7 @@ pub(crate) fn login(email: &str, password: &str) -> PasswordLogin {
 
 pub(crate) fn shown(token: &str, key: Option<u8>) -> RefreshExchange {
     let key = key.map(|byte| IdempotencyKeyDigest([byte; 32]));
-    RefreshExchange { refresh_token: token.to_owned(), key }
+    RefreshExchange { refresh_token: token.to_owned(), key, by_device: false }
 }
 
 pub(crate) fn registration_of(email: &str, password: &str) -> Registration {

@@ -350,7 +350,7 @@ impl Run {
             require_verified_email: false,
             clock: self.clock(),
         };
-        let input = RefreshExchange { refresh_token: refresh_token(token, 0), key: number.map(key) };
+        let input = RefreshExchange { refresh_token: refresh_token(token, 0), key: number.map(key), by_device: false };
         match verb.run(&input, &Caller::default()) {
             Ok(refreshed) => {
                 let (token, issued_at) = read(&refreshed.pair.refresh_token);

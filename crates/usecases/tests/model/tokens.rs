@@ -3,7 +3,7 @@
 use crate::rows::{MODELLED, OWNER, Seconds, Sid, Token, jti, moment, seconds, session_of, sid, token_of};
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::sessions::SessionId;
-use portcullis_domain::tokens::{AccessClaims, Claims, Jti, RefreshClaims, TokenLifetimes};
+use portcullis_domain::tokens::{AccessClaims, CarriedClaims, Claims, Jti, RefreshClaims, TokenLifetimes};
 use portcullis_ports::{InvalidToken, SigningError, TokenIssuer, TokenVerifier};
 
 /// Writes `refresh.jti.iat` and `access.sid.iat`.
@@ -35,7 +35,7 @@ impl TokenVerifier for ClearTokens {
                 user_id: OWNER,
                 jti: Jti::parse(name).unwrap(),
                 session_id: Some(sid(MODELLED)),
-                authentication: None,
+                carried: CarriedClaims::default(),
                 issued_at,
                 expires_at: issued_at + TimeDelta::days(7),
             }),

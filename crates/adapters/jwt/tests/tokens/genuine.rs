@@ -6,7 +6,7 @@ use portcullis_domain::{
     login::{Authentication, Method, Methods},
     registration::UserId,
     sessions::SessionId,
-    tokens::{AccessClaims, Jti, RefreshClaims, TokenLifetimes},
+    tokens::{AccessClaims, CarriedClaims, Jti, RefreshClaims, TokenLifetimes},
 };
 use portcullis_jwt::{JwtIssuer, KeyError};
 use portcullis_ports::TokenIssuer;
@@ -35,7 +35,7 @@ fn expected() -> Claims {
         user_id,
         jti,
         session_id: None,
-        authentication: None,
+        carried: CarriedClaims::default(),
         issued_at,
         expires_at,
     })
@@ -87,7 +87,7 @@ fn expiry_is_left_to_the_domain() {
 
 proptest! {
     #[test]
-    fn what_is_signed_is_read(user in 1_i64.., jti: [u8; 16], session: Option<[u8; 16]>, second: bool, seconds in 0_i64..100_000_000_000, lifetime in 1_i64..100_000_000, which in 0..3_usize) {
+    fn what_is_signed_is_read(user in 1_i64.., jti: [u8; 16], session: Option<[u8; 16]>, second: bool, forget: bool, seconds in 0_i64..100_000_000_000, lifetime in 1_i64..100_000_000, which in 0..3_usize) {
         let algorithm = Algorithm::ALL[which];
         let issuer = JwtIssuer::with_secret(algorithm, SECRET).unwrap();
         let verifier = JwtVerifier::with_secret(algorithm, SECRET).unwrap();
@@ -96,8 +96,9 @@ proptest! {
         let session_id = session.map(SessionId::from_random);
         let methods = Methods::from(Method::Password).with(Method::OneTimeCode);
         let authentication = second.then_some(Authentication { methods, at: now });
-        let access = AccessClaims { session_id, authentication, ..lifetimes.access(user, jti, now) };
-        let refresh = RefreshClaims { session_id, authentication, ..lifetimes.refresh(user, jti, now) };
+        let carried = CarriedClaims { authentication, forget };
+        let access = AccessClaims { session_id, carried, ..lifetimes.access(user, jti, now) };
+        let refresh = RefreshClaims { session_id, carried, ..lifetimes.refresh(user, jti, now) };
         for claims in [Claims::Access(access), Claims::Refresh(refresh)] {
             prop_assert_eq!(verifier.verify(&issuer.sign(&claims).unwrap(), now), Ok(claims));
         }

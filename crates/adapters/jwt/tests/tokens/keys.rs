@@ -1,7 +1,7 @@
 //! Tokens of key pairs and of previous keys, and forgeries with a public key.
 
 use super::*;
-use portcullis_domain::tokens::{AccessClaims, Jti};
+use portcullis_domain::tokens::{AccessClaims, CarriedClaims, Jti};
 use portcullis_jwt::{JwtIssuer, SigningKey, VerifyingKey, generate};
 use portcullis_ports::TokenIssuer;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ fn claims() -> Claims {
         user_id,
         jti,
         session_id: None,
-        authentication: None,
+        carried: CarriedClaims::default(),
         issued_at: at(IAT),
         expires_at: at(4_948_956_284),
     })
