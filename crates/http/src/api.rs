@@ -5,6 +5,7 @@ use crate::lanes::{BatchLane, Lane};
 use crate::limits::{ForwardedHeader, TrustedProxies};
 use crate::pages::PageRenderer;
 use crate::request_metrics::RequestObserver;
+use crate::tokens::TokenCookies;
 use actix_web::web::Data;
 use portcullis_domain::keys::PublicKey;
 use portcullis_domain::registration::PasswordPolicy;
@@ -148,6 +149,8 @@ pub struct HttpConfig {
     pub account_pages: AccountPages,
     /// Origins allowed by CORS (Fetch standard).
     pub cors_origins: Vec<String>,
+    /// Cookies that hold the tokens of browsers; `None`: cookie mode is off.
+    pub cookies: Option<TokenCookies>,
     /// Proxies whose forwarding header is trusted.
     pub proxies: TrustedProxies,
     /// Forwarding header that is trusted from these proxies.

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 /// A request, and the caller that it stands for.
 pub(crate) struct Call<'a> {
-    api: &'a Data<Api>,
+    pub(crate) api: &'a Data<Api>,
     request: &'a HttpRequest,
     pub(crate) address: ClientAddress,
     pub(crate) caller: Caller,
@@ -39,7 +39,7 @@ impl<'a> Call<'a> {
         let agent = request.headers().get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
         let user_agent = agent.and_then(|text| UserAgent::new(&text));
         let client = ClientInfo { ip_address: address.address, user_agent };
-        let (language, device) = (language(request), device_cookie(request.headers()));
+        let (language, device) = (language(request), device_cookie(request.headers(), api));
         let caller = Caller { client, language, device, ..Caller::default() };
         Self { api, request, address, caller }
     }
@@ -48,6 +48,12 @@ impl<'a> Call<'a> {
     /// password.
     pub(crate) fn as_unknown_device(&self) -> Self {
         Self { caller: self.caller.as_unknown_device(), ..*self }
+    }
+
+    /// Sets whether a browser must forget the tokens of a new session when it closes.
+    pub(crate) fn forgetting(mut self, forget: bool) -> Self {
+        self.caller.forget = forget;
+        self
     }
 
     /// Creates the header that sets the device cookie.

@@ -41,3 +41,4 @@ pub use openapi::document;
 pub use pages::{Page, PageRenderer};
 pub use request_metrics::{METHODS, ROUTES, RequestObserver, RequestRecord};
 pub use server::{RunningServer, ServerSettings, bind, start};
+pub use tokens::TokenCookies;

@@ -22,12 +22,12 @@ pub(crate) struct Reply<T> {
     body: T,
     status: StatusCode,
     no_store: bool,
-    cookie: Option<HeaderValue>,
+    cookies: Vec<HeaderValue>,
 }
 
 impl<T> Reply<T> {
     pub(crate) fn ok(body: T) -> Self {
-        Self { body, status: StatusCode::OK, no_store: false, cookie: None }
+        Self { body, status: StatusCode::OK, no_store: false, cookies: Vec::new() }
     }
 
     /// Creates a response with a token in it, which must not be cached (RFC 6749 §5.1).
@@ -35,9 +35,9 @@ impl<T> Reply<T> {
         Self { no_store: true, ..Self::ok(body) }
     }
 
-    /// Sets a cookie, if any.
-    pub(crate) fn with_cookie(self, cookie: Option<HeaderValue>) -> Self {
-        Self { cookie, ..self }
+    /// Sets cookies.
+    pub(crate) fn with_cookies(self, cookies: impl IntoIterator<Item = HeaderValue>) -> Self {
+        Self { cookies: cookies.into_iter().collect(), ..self }
     }
 
     /// Sets another status.
@@ -58,13 +58,17 @@ impl<T: Serialize> Responder for Reply<T> {
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        if let Some(cookie) = self.cookie {
-            response.headers_mut().insert(header::SET_COOKIE, cookie);
-        }
+        set_cookies(&mut response, self.cookies);
         if self.no_store {
             response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         response
+    }
+}
+
+fn set_cookies(response: &mut HttpResponse, cookies: Vec<HeaderValue>) {
+    for cookie in cookies {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
     }
 }
 
@@ -102,7 +106,11 @@ impl<T: Serialize> Responder for Accepted<T> {
 }
 
 /// A response without a body: 204.
-pub(crate) struct NoContent;
+#[derive(Default)]
+pub(crate) struct NoContent {
+    /// Cookies to set.
+    pub(crate) cookies: Vec<HeaderValue>,
+}
 
 impl Responder for NoContent {
     type Body = BoxBody;
@@ -110,6 +118,7 @@ impl Responder for NoContent {
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
         let mut response = HttpResponse::NoContent().finish();
         response.extensions_mut().insert(SkipEnvelope);
+        set_cookies(&mut response, self.cookies);
         response
     }
 }

@@ -126,6 +126,11 @@ impl Operation {
         self.parameter(json!({ "$ref": "#/components/parameters/AcceptLanguage" }))
     }
 
+    /// Adds the header that puts tokens into cookies.
+    pub(crate) fn offers_cookies(self) -> Self {
+        self.parameter(json!({ "$ref": "#/components/parameters/PortcullisTokens" }))
+    }
+
     pub(crate) fn patch(self, patch: Value) -> Self {
         Self { patch: Some(patch), ..self }
     }

@@ -171,7 +171,7 @@ pub(crate) fn start_threads(server: &mut Server) -> std::io::Result<()> {
 fn cors(origins: &[String]) -> Condition<Cors> {
     let listed = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
     let cors = listed
-        .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
+        .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE])
         // Reflects the requested names: with credentials `*` is not a wildcard.
         .allow_any_header()
         .expose_headers(["x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "www-authenticate"])

@@ -2,6 +2,7 @@
 //! valid values. Reading stops at the first invalid setting with a one-line error that names it and never
 //! contains a secret.
 
+mod cookies;
 mod cors;
 mod database;
 mod dotenv;
@@ -28,6 +29,7 @@ mod traces;
 mod value;
 mod warning;
 
+pub(crate) use cookies::Cookies;
 pub(crate) use database::Database;
 pub(crate) use encryption::Encryption;
 pub(crate) use host::is_loopback;
@@ -53,7 +55,7 @@ use setting::Setting;
 use std::ops::Deref;
 
 /// All settings, in the order of `config print`.
-const SETTINGS: [&[Setting]; 12] = [
+const SETTINGS: [&[Setting]; 13] = [
     &database::SETTINGS,
     &tokens::SETTINGS,
     &keys::SETTINGS,
@@ -63,6 +65,7 @@ const SETTINGS: [&[Setting]; 12] = [
     &limits::SETTINGS,
     &mail::SETTINGS,
     &server::SETTINGS,
+    &cookies::SETTINGS,
     &logging::SETTINGS,
     &metrics::SETTINGS,
     &traces::SETTINGS,
@@ -89,6 +92,7 @@ pub struct WithoutKeys {
     pub(crate) mail: Mail,
     /// Server settings.
     pub server: Server,
+    pub(crate) cookies: Cookies,
     pub(crate) logging: Logging,
     pub(crate) metrics: Metrics,
     pub(crate) traces: Traces,
@@ -113,13 +117,15 @@ impl WithoutKeys {
         let mut warnings = sources.exposed_secrets();
         warnings.extend(sources.misspelt());
         let server = Server::read(sources)?;
+        let mail = Mail::read(sources, &server, &mut warnings)?;
         Ok(Self {
             database: Database::read(sources, &mut warnings)?,
             sessions: tokens::read_sessions(sources)?,
             passwords: Passwords::read(sources, server.debug, &mut warnings)?,
             mfa: Mfa::read(sources)?,
             limits: Limits::read(sources, &mut warnings)?,
-            mail: Mail::read(sources, &server, &mut warnings)?,
+            cookies: Cookies::read(sources, &mail, &mut warnings)?,
+            mail,
             logging: Logging::read(sources, server.debug)?,
             metrics: Metrics::read(sources)?,
             traces: Traces::read(sources, &mut warnings)?,

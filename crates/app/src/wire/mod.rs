@@ -39,7 +39,7 @@ use mail::MailService;
 use pages::PageTemplates;
 use portcullis_aws_lc::HmacTotp;
 use portcullis_bcrypt::StoredCosts;
-use portcullis_http::{AccountPages, Api, HttpConfig};
+use portcullis_http::{AccountPages, Api, HttpConfig, TokenCookies};
 use portcullis_resilience::Breaker;
 use portcullis_usecases::health::CheckReadiness;
 use portcullis_worker::Worker;
@@ -134,6 +134,10 @@ fn http(settings: &Settings) -> HttpConfig {
         app_name: settings.server.app_name.clone(),
         public_origin: settings.mail.public_origin.clone(),
         cors_origins: settings.server.cors_origins.clone(),
+        cookies: settings
+            .cookies
+            .is_on
+            .then(|| TokenCookies::new(is_https, settings.cookies.domain.clone(), settings.tokens.lifetimes)),
         proxies: settings.limits.proxies.clone(),
         forwarded: settings.limits.forwarded,
         hsts_seconds: if is_https { settings.server.hsts_seconds } else { 0 },

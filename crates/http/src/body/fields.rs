@@ -1,7 +1,7 @@
 //! Members of a request body, read one by one. Records errors, but never the invalid values. Error
 //! codes are pydantic's, which clients of the FastAPI app know.
 
-use super::{Input, Member};
+use super::{Input, Member, REMEMBER};
 use crate::errors::{ApiError, FieldError};
 use crate::openapi::json_patch;
 use portcullis_domain::mfa::FactorName;
@@ -23,13 +23,15 @@ pub(crate) struct Fields {
     members: BTreeMap<String, Value>,
     faults: Vec<FieldError>,
     form: bool,
+    /// True if the request wants its tokens in cookies.
+    cookies: bool,
     /// Schemas of the members that were read, if this is an empty body to describe.
     schemas: Option<Map<String, Json>>,
 }
 
 impl Fields {
     pub(super) fn of(members: BTreeMap<String, Value>) -> Self {
-        Self { members, faults: Vec::new(), form: false, schemas: None }
+        Self { members, faults: Vec::new(), form: false, cookies: false, schemas: None }
     }
 
     pub(super) fn of_form(members: BTreeMap<String, Value>) -> Self {
@@ -39,6 +41,11 @@ impl Fields {
     /// Returns whether the body was a form.
     pub(crate) fn is_form(&self) -> bool {
         self.form
+    }
+
+    /// Sets whether the request wants its tokens in cookies.
+    pub(super) fn in_cookie_mode(self, cookies: bool) -> Self {
+        Self { cookies, ..self }
     }
 
     /// Creates an empty body.
@@ -87,6 +94,21 @@ impl Fields {
     pub(crate) fn jwt(&mut self, member: Member) -> Option<String> {
         self.note(member, || json!({ "maxLength": 8192 }));
         self.string(member)
+    }
+
+    /// Reads a token that this service signed. The inner `None` means that the token is in a cookie.
+    pub(crate) fn jwt_or_cookie(&mut self, member: Member) -> Option<Option<String>> {
+        if self.cookies && !self.has(member) { Some(None) } else { self.jwt(member).map(Some) }
+    }
+
+    /// Reads whether a browser must forget the tokens when it closes. Without cookies it has none.
+    pub(crate) fn forget(&mut self) -> Option<bool> {
+        if !self.cookies && self.schemas.is_none() {
+            return Some(false);
+        }
+        let is_set = self.has(REMEMBER);
+        self.note(REMEMBER, || json!({ "default": true, "example": false }));
+        if is_set { self.bool(REMEMBER).map(|remember| !remember) } else { Some(false) }
     }
 
     /// Reads an optional string. A value of another type counts as missing.

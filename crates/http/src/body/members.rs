@@ -42,5 +42,10 @@ pub(crate) const CODE: Member =
     member("code", "Authenticator code or recovery code. Ignored if the account has no second factor.", "123456");
 pub(crate) const RECOVERY_CODE: Member =
     member("recovery_code", "Recovery code, if `code` is missing.", "7K3M-9QXA-2VTC-H5WN");
+pub(crate) const REMEMBER: Member = member(
+    "remember",
+    "False to let the browser forget the cookies when it closes. Only counts in cookie mode.",
+    "false",
+);
 pub(crate) const REMEMBER_DEVICE: Member =
     member("remember_device", "True to need no second factor on this device for a while. Needs a code.", "true");

@@ -15,6 +15,7 @@ use crate::api::Api;
 use crate::errors::ApiError;
 use crate::openapi::schema;
 use crate::routes::Operation;
+use crate::tokens::Transport;
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Data;
@@ -38,6 +39,8 @@ pub(crate) trait Input: Apiv2Schema {
     const FORM: Option<(&str, &str)> = None;
     /// Treats a missing body as an empty object.
     const OPTIONAL: bool = false;
+    /// Treats a missing body as an empty object if the request wants its tokens in cookies.
+    const COOKIE_SUFFICES: bool = false;
 
     /// Reads the command. Returns `None` if `fields` recorded an error, but only after it has read every
     /// member: the document lists those.
@@ -71,12 +74,15 @@ impl<T: Input + 'static> FromRequest for Body<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let format = Format::of(request, T::FORM.is_some());
+        let headers = request.headers();
+        let cookies = request.app_data::<Data<Api>>().is_some_and(|api| Transport::selects_cookies(headers, api));
+        let optional = T::OPTIONAL || T::COOKIE_SUFFICES && cookies;
         let (has_body, encoded) = (read::has_body(request), read::is_encoded(request));
         let reading = read::within_bounds(request, payload.take());
         let api = request.app_data::<Data<Api>>().cloned();
         Box::pin(async move {
             let api = api.ok_or_else(|| ApiError::internal("no API in the application's data"))?;
-            if format.is_none() && has_body && !T::OPTIONAL {
+            if format.is_none() && has_body && !optional {
                 return Err(unsupported(T::FORM.is_some()));
             }
             if encoded && has_body {
@@ -86,10 +92,11 @@ impl<T: Input + 'static> FromRequest for Body<T> {
             let mut fields = match format {
                 Some(Format::Json) if !bytes.is_empty() => json::fields(&bytes),
                 Some(Format::Form) if !bytes.is_empty() => form::fields(&bytes),
-                _ if T::OPTIONAL && bytes.is_empty() => Ok(Fields::none()),
-                None if T::OPTIONAL => Err(unsupported(T::FORM.is_some())),
+                _ if optional && bytes.is_empty() => Ok(Fields::none()),
+                None if optional => Err(unsupported(T::FORM.is_some())),
                 _ => Fields::missing(),
-            }?;
+            }?
+            .in_cookie_mode(cookies);
             let command = T::read(&mut fields, &api.passwords);
             command.filter(|_| fields.is_valid()).map(Self).ok_or_else(|| fields.into_error())
         })

@@ -3,23 +3,24 @@
 use super::ClientAddress;
 use crate::api::Api;
 use crate::pages::account::is_same_origin;
+use crate::tokens::cookie_value;
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::http::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, ORIGIN};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN};
 use portcullis_domain::limits::DeviceCookie;
 
 const NAME: &str = "portcullis_device";
 const SITE: &str = "sec-fetch-site";
 
-/// Returns the cookie's value if exactly one was sent, otherwise `None`. Checks each pair separately,
-/// since other applications on the host may set cookies with arbitrary bytes.
-pub(crate) fn device_cookie(headers: &HeaderMap) -> Option<String> {
-    let fields = headers.get_all(COOKIE).map(HeaderValue::as_bytes);
-    let pairs = fields.flat_map(|field| field.split(|byte| *byte == b';')).map(<[u8]>::trim_ascii);
-    let mut values = pairs.filter_map(|pair| pair.strip_prefix(NAME.as_bytes())?.strip_prefix(b"="));
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
-    str::from_utf8(value).ok().map(str::to_owned)
+/// Returns the value of the device cookie. In cookie mode with TLS, prefers the one that no other host can set.
+pub(crate) fn device_cookie(headers: &HeaderMap, api: &Api) -> Option<String> {
+    let own = own_name(api).and_then(|name| cookie_value(headers, name));
+    own.or_else(|| cookie_value(headers, NAME))
+}
+
+fn own_name(api: &Api) -> Option<&'static str> {
+    api.config.cookies.as_ref()?.device_name()
 }
 
 /// Returns the `Set-Cookie` value: for this host only, hidden from scripts, not sent from other sites'
@@ -35,12 +36,13 @@ pub(crate) fn set_device_cookie(
     if is_foreign(request.headers(), &identity.cors_origins, &identity.public_origin) {
         return None;
     }
-    let cookie = Cookie::build(NAME, value)
+    let own = own_name(api);
+    let cookie = Cookie::build(own.unwrap_or(NAME), value)
         .path("/")
         .max_age(Duration::seconds(DeviceCookie::LIFETIME.num_seconds()))
         .http_only(true)
         .same_site(SameSite::Strict)
-        .secure(client.tls);
+        .secure(own.is_some() || client.tls);
     HeaderValue::from_str(&cookie.finish().to_string()).ok()
 }
 
@@ -71,7 +73,7 @@ fn is_form(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::http::header::HeaderName;
+    use actix_web::http::header::{COOKIE, HeaderName};
 
     fn read(cookies: &[&str]) -> Option<String> {
         read_bytes(&cookies.iter().map(|text| text.as_bytes()).collect::<Vec<_>>())
@@ -82,7 +84,7 @@ mod tests {
         for bytes in cookies {
             headers.append(COOKIE, HeaderValue::from_bytes(bytes).unwrap());
         }
-        device_cookie(&headers)
+        cookie_value(&headers, NAME)
     }
 
     #[test]

@@ -10,14 +10,17 @@ use portcullis_usecases::login::PasswordLogin;
 pub(crate) struct LoginRequest;
 
 impl Input for LoginRequest {
-    type Command = PasswordLogin;
+    /// Login, and whether a browser must forget the tokens when it closes.
+    type Command = (PasswordLogin, bool);
     const FORM: Option<(&str, &str)> = Some(("LoginForm", "OAuth2 password form (RFC 6749 §4.3.2)."));
 
-    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<PasswordLogin> {
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Self::Command> {
         let _ = fields.is_form() && fields.has(GRANT_TYPE);
         let email = fields.known_email(if fields.is_form() { USERNAME } else { EMAIL });
         let password = fields.password(PASSWORD);
         let (code, remember_device) = (fields.factor_code(CODE), fields.optional_bool(REMEMBER_DEVICE));
-        Some(PasswordLogin { email: email?, password: password?, code: code?, remember_device: remember_device? })
+        let forget = fields.forget();
+        let (email, password, code, remember_device) = (email?, password?, code?, remember_device?);
+        Some((PasswordLogin { email, password, code, remember_device }, forget?))
     }
 }

@@ -8,7 +8,7 @@ use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
 use crate::reply::Reply;
 use crate::routes::{Table, responds};
-use crate::tokens::Issued;
+use crate::tokens::{Issued, Transport};
 use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::web::Data;
@@ -27,7 +27,7 @@ pub(crate) fn routes(table: &mut Table) {
         ErrorCode::MfaEnrolmentRequired,
         ErrorCode::RateLimited,
     ]);
-    table.add(Method::POST, "/auth/login", login, operation.sends_email().reads::<LoginRequest>());
+    table.add(Method::POST, "/auth/login", login, operation.sends_email().offers_cookies().reads::<LoginRequest>());
 }
 
 /// Log in
@@ -39,11 +39,17 @@ pub(crate) fn routes(table: &mut Table) {
 /// is known by a cookie and counts separately. If the account has a second factor, send its `code`, or
 /// complete the login at `/auth/mfa/verify` with the token of the 403 response.
 #[api_v2_operation(operation_id = "login", tags(auth))]
-async fn login(api: Data<Api>, request: HttpRequest, body: Body<LoginRequest>) -> Result<Reply<Issued>, ApiError> {
-    let (input, mut call) = (Arc::new(body.0), Call::new(&api, &request));
+async fn login(
+    api: Data<Api>,
+    request: HttpRequest,
+    transport: Transport,
+    body: Body<LoginRequest>,
+) -> Result<Reply<Issued>, ApiError> {
+    let (input, forget) = body.0;
+    let (input, mut call) = (Arc::new(input), Call::new(&api, &request).forgetting(forget));
     loop {
         if let Some(logged_in) = call.counted(|api| &api.log_in, Arc::clone(&input), CallLane::Crypto).await? {
-            return Ok(Issued::from(logged_in).reply(&call, identity));
+            return Ok(Issued::from(logged_in).reply(&call, transport, identity));
         }
         // The cookie is from before a password change.
         call = call.as_unknown_device();

@@ -62,10 +62,13 @@ impl Input for RenameTotpRequest {
 pub(crate) struct ConfirmTotpRequest;
 
 impl Input for ConfirmTotpRequest {
-    type Command = FactorCode;
+    /// Code, and whether a browser must forget the tokens when it closes.
+    type Command = (FactorCode, bool);
 
-    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<FactorCode> {
-        fields.required_code(Member { about: "Current code of the app: six digits.", ..CODE }, FactorCode::parse)
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Self::Command> {
+        let code = Member { about: "Current code of the app: six digits.", ..CODE };
+        let (code, forget) = (fields.required_code(code, FactorCode::parse), fields.forget());
+        Some((code?, forget?))
     }
 }
 
@@ -74,7 +77,8 @@ impl Input for ConfirmTotpRequest {
 pub(crate) struct VerifyMfaRequest;
 
 impl Input for VerifyMfaRequest {
-    type Command = SecondFactorVerification;
+    /// Second factor, and whether a browser must forget the tokens when it closes.
+    type Command = (SecondFactorVerification, bool);
 
     fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Self::Command> {
         let mfa_token = fields.jwt(MFA_TOKEN);
@@ -83,8 +87,9 @@ impl Input for VerifyMfaRequest {
         } else {
             fields.required_code(CODE, FactorCode::parse)
         };
-        let remember_device = fields.optional_bool(REMEMBER_DEVICE);
-        Some(SecondFactorVerification { mfa_token: mfa_token?, code: code?, remember_device: remember_device? })
+        let (remember_device, forget) = (fields.optional_bool(REMEMBER_DEVICE), fields.forget());
+        let (mfa_token, code, remember_device) = (mfa_token?, code?, remember_device?);
+        Some((SecondFactorVerification { mfa_token, code, remember_device }, forget?))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::call::{Call, CallLane};
 use crate::errors::{ApiError, reauthentication_methods};
 use crate::reply::{Created, NoContent, Reply};
 use crate::routes::{Table, responds};
-use crate::tokens::{Bearer, Issued, exposed};
+use crate::tokens::{Bearer, Issued, Transport, exposed};
 use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::web::Data;
@@ -41,7 +41,7 @@ pub(crate) fn routes(table: &mut Table) {
         ErrorCode::NotFound,
         ErrorCode::RateLimited,
     ]);
-    table.add(Method::POST, "/auth/mfa/totp/{id}/confirm", confirm, confirmed.sends_email());
+    table.add(Method::POST, "/auth/mfa/totp/{id}/confirm", confirm, confirmed.sends_email().offers_cookies());
     let renamed = responds("The renamed factor.").reads::<RenameTotpRequest>().fails(&[ErrorCode::NotFound]);
     table.add(Method::PATCH, "/auth/mfa/totp/{id}", rename, renamed);
     let removed = responds("The factor was removed.");
@@ -57,7 +57,7 @@ pub(crate) fn routes(table: &mut Table) {
         ErrorCode::EmailUnverified,
         ErrorCode::RateLimited,
     ]);
-    table.add(Method::POST, "/auth/mfa/verify", verify, verified.sends_email());
+    table.add(Method::POST, "/auth/mfa/verify", verify, verified.sends_email().offers_cookies());
     table.add(Method::GET, "/auth/mfa/devices", devices, responds("The trusted devices."));
     table.add(Method::DELETE, "/auth/mfa/devices", forget_devices, responds("No device is trusted any more."));
     let forgotten = responds("The device is no longer trusted.").fails(&[ErrorCode::NotFound]);
@@ -66,7 +66,7 @@ pub(crate) fn routes(table: &mut Table) {
     table.add(Method::POST, "/auth/reauthenticate/options", reauthentication_options, options);
     let again = responds("A new access token of the same session.").reads::<ReauthenticateRequest>();
     let again = again.fails(&[ErrorCode::InvalidCredentials, ErrorCode::RateLimited]);
-    table.add(Method::POST, "/auth/reauthenticate", reauthenticate, again.sends_email());
+    table.add(Method::POST, "/auth/reauthenticate", reauthenticate, again.sends_email().offers_cookies());
 }
 
 /// Get second factors
@@ -104,17 +104,20 @@ async fn enrol(
 async fn confirm(
     api: Data<Api>,
     request: HttpRequest,
+    transport: Transport,
     bearer: Bearer,
     path: Path<IdPath>,
     body: Body<ConfirmTotpRequest>,
 ) -> Result<Reply<ConfirmTotpResponse>, ApiError> {
-    let input = TotpConfirmation { enrollee: enrollee(&api, bearer).await?, id: factor(&path)?, code: body.0 };
-    let call = Call::new(&api, &request);
+    let (code, forget) = body.0;
+    let input = TotpConfirmation { enrollee: enrollee(&api, bearer).await?, id: factor(&path)?, code };
+    let call = Call::new(&api, &request).forgetting(forget);
     let caller = call.caller.clone();
     let confirmed = with_store(api.clone(), move |api| api.mfa.confirm.run(&input, &caller)).await??;
     let TotpConfirmed { factor, recovery_codes, sessions_ended, logged_in } = confirmed;
     let issued = logged_in.map(Issued::from).unwrap_or_default().with_recovery_codes(recovery_codes);
-    Ok(issued.reply(&call, |issued| ConfirmTotpResponse { factor: factor.into(), sessions_ended, issued }))
+    let body = |issued| ConfirmTotpResponse { factor: factor.into(), sessions_ended, issued };
+    Ok(issued.reply(&call, transport, body))
 }
 
 /// Rename an authenticator app
@@ -147,7 +150,7 @@ async fn remove(
     let session = bearer.authenticate(&api).await?;
     let (id, caller) = (factor(&path)?, Call::new(&api, &request).caller);
     with_store(api, move |api| api.mfa.remove.run(&session, id, &caller)).await??;
-    Ok(NoContent)
+    Ok(NoContent::default())
 }
 
 /// Replace recovery codes
@@ -167,10 +170,16 @@ async fn renew_recovery_codes(api: Data<Api>, bearer: Bearer) -> Result<Reply<Re
 /// for a wrong code, after which the `mfa_token` stays valid, and if the token is invalid, has expired or
 /// has begun a session. Wrong codes count by account: returns 429 after too many.
 #[api_v2_operation(operation_id = "verify_mfa", tags(mfa))]
-async fn verify(api: Data<Api>, request: HttpRequest, body: Body<VerifyMfaRequest>) -> Result<Reply<Issued>, ApiError> {
-    let call = Call::new(&api, &request);
-    let logged_in = call.counted(|api| &api.mfa.verify, body.0, CallLane::Store).await?;
-    Ok(Issued::from(logged_in).reply(&call, identity))
+async fn verify(
+    api: Data<Api>,
+    request: HttpRequest,
+    transport: Transport,
+    body: Body<VerifyMfaRequest>,
+) -> Result<Reply<Issued>, ApiError> {
+    let (input, forget) = body.0;
+    let call = Call::new(&api, &request).forgetting(forget);
+    let logged_in = call.counted(|api| &api.mfa.verify, input, CallLane::Store).await?;
+    Ok(Issued::from(logged_in).reply(&call, transport, identity))
 }
 
 /// List trusted devices
@@ -189,7 +198,7 @@ async fn devices(api: Data<Api>, request: HttpRequest, bearer: Bearer) -> Result
 async fn forget_devices(api: Data<Api>, bearer: Bearer) -> Result<NoContent, ApiError> {
     let session = bearer.authenticate(&api).await?;
     with_store(api, move |api| api.mfa.devices.forget_all(&session)).await??;
-    Ok(NoContent)
+    Ok(NoContent::default())
 }
 
 /// Forget a trusted device
@@ -200,7 +209,7 @@ async fn forget_device(api: Data<Api>, bearer: Bearer, path: Path<IdPath>) -> Re
     let session = bearer.authenticate(&api).await?;
     let id = TrustedDeviceId::parse(&path.id).ok_or(MfaReason::DeviceNotFound)?;
     with_store(api, move |api| api.mfa.devices.forget(&session, id)).await??;
-    Ok(NoContent)
+    Ok(NoContent::default())
 }
 
 /// Get ways to authenticate again
@@ -224,6 +233,7 @@ async fn reauthentication_options(
 async fn reauthenticate(
     api: Data<Api>,
     request: HttpRequest,
+    transport: Transport,
     bearer: Bearer,
     body: Body<ReauthenticateRequest>,
 ) -> Result<Reply<ReauthenticateResponse>, ApiError> {
@@ -231,7 +241,7 @@ async fn reauthenticate(
     let input = ReauthenticationInput { session: bearer.authenticate(&api).await?, password, code };
     let call = Call::new(&api, &request);
     let token = call.counted(|api| &api.mfa.reauthenticate, input, CallLane::Crypto).await?;
-    Ok(Issued::from(token).reply(&call, ReauthenticateResponse))
+    Ok(Issued::from(token).reply(&call, transport, ReauthenticateResponse))
 }
 
 /// Reads the bearer of an enrolment: a session, or a login that requires one.

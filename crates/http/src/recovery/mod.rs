@@ -57,7 +57,7 @@ async fn change(
     let call = Call::new(&api, &request);
     let changed = call.counted(|api| &api.recovery.change, input, CallLane::Crypto).await?;
     let cookie = call.set_device_cookie(&changed.cookie);
-    Ok(Reply::ok(CHANGED).with_cookie(cookie))
+    Ok(Reply::ok(CHANGED).with_cookies(cookie))
 }
 
 /// Request password reset
@@ -87,7 +87,7 @@ async fn reset(
 ) -> Result<Reply<MessageResponse>, ApiError> {
     let (token, new) = body.0;
     let cookie = set(&api, &request, &token, new).await?;
-    Ok(Reply::ok(CHANGED).with_cookie(cookie))
+    Ok(Reply::ok(CHANGED).with_cookies(cookie))
 }
 
 /// Requests the email.

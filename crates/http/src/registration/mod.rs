@@ -8,7 +8,7 @@ use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
 use crate::reply::{Created, NoContent};
 use crate::routes::{Table, responds};
-use crate::tokens::Bearer;
+use crate::tokens::{Bearer, TokenCookies, Transport};
 use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::web::Data;
@@ -25,7 +25,7 @@ pub(crate) fn routes(table: &mut Table) {
     table.add(Method::POST, "/auth/register", register, created.sends_email().reads::<RegisterRequest>());
     let deleted = responds("The account and all its data are deleted.")
         .fails(&[ErrorCode::InvalidCredentials, ErrorCode::RateLimited]);
-    table.add(Method::DELETE, "/auth/me", leave, deleted.reads::<LeaveRequest>());
+    table.add(Method::DELETE, "/auth/me", leave, deleted.offers_cookies().reads::<LeaveRequest>());
 }
 
 /// Create an account
@@ -52,10 +52,11 @@ async fn register(
 async fn leave(
     api: Data<Api>,
     request: HttpRequest,
+    transport: Transport,
     bearer: Bearer,
     body: Body<LeaveRequest>,
 ) -> Result<NoContent, ApiError> {
     let input = OwnAccountDeletion { owner: bearer.authenticate(&api).await?, password: body.0 };
     Call::new(&api, &request).counted(|api| &api.delete_own_account, input, CallLane::Crypto).await?;
-    Ok(NoContent)
+    Ok(NoContent { cookies: transport.cookies(&api).map(TokenCookies::clear).unwrap_or_default() })
 }

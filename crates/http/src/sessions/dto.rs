@@ -14,10 +14,12 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct LogoutRequest;
 
 impl Input for LogoutRequest {
-    type Command = String;
+    /// `None`: the token is in a cookie.
+    type Command = Option<String>;
+    const COOKIE_SUFFICES: bool = true;
 
-    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<String> {
-        fields.jwt(Member { about: "Any refresh token of the session.", ..REFRESH_TOKEN })
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Option<String>> {
+        fields.jwt_or_cookie(Member { about: "Any refresh token of the session.", ..REFRESH_TOKEN })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::errors::ApiError;
 use crate::reply::{MessageResponse, NoContent, Reply};
 use crate::routes::{Table, responds};
-use crate::tokens::Bearer;
+use crate::tokens::{Bearer, TokenCookie, TokenCookies, Transport};
 use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::web::Data;
@@ -22,6 +22,7 @@ use paperclip::actix::web::Path;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::sessions::SessionId;
 use portcullis_usecases::sessions::{LogoutAll, NoSuchSession, SessionRevocation};
+use portcullis_usecases::tokens::TokenError;
 
 const LOGGED_OUT: MessageResponse = MessageResponse { message: "Logged out successfully" };
 
@@ -29,9 +30,9 @@ const LOGGED_OUT: MessageResponse = MessageResponse { message: "Logged out succe
 pub(crate) fn routes(table: &mut Table) {
     let ended = responds("The session has ended.").example(&LOGGED_OUT).fails(&[ErrorCode::TokenInvalid]);
     table.add(Method::GET, "/auth/me", me, responds("The account."));
-    table.add(Method::POST, "/auth/logout", logout, ended.reads::<LogoutRequest>());
+    table.add(Method::POST, "/auth/logout", logout, ended.offers_cookies().reads::<LogoutRequest>());
     let all = responds("The sessions have ended.").reads::<LogoutAllRequest>();
-    table.add(Method::POST, "/auth/logout-all", logout_all, all);
+    table.add(Method::POST, "/auth/logout-all", logout_all, all.offers_cookies());
     table.add(Method::GET, "/auth/sessions", list, responds("The active sessions."));
     let revoked = responds("The session has ended.").fails(&[ErrorCode::NotFound]);
     table.add(Method::DELETE, "/auth/sessions/{id}", revoke, revoked);
@@ -43,16 +44,26 @@ pub(crate) fn routes(table: &mut Table) {
 ///
 /// Ends the session that the refresh token belongs to; any refresh token of the session works. Responds
 /// the same to a genuine token that is revoked, unknown or expired. Returns 401 for a malformed or
-/// forged token.
+/// forged token. In cookie mode, the token comes from its cookie, the body may be missing, and the cookies are
+/// deleted whatever they hold.
 #[api_v2_operation(operation_id = "logout", tags(auth))]
 async fn logout(
     api: Data<Api>,
     request: HttpRequest,
+    transport: Transport,
     body: Body<LogoutRequest>,
 ) -> Result<Reply<MessageResponse>, ApiError> {
     let caller = Call::new(&api, &request).caller;
-    with_store(api, move |api| api.log_out.run(&body.0, &caller)).await??;
-    Ok(Reply::ok(LOGGED_OUT))
+    let cookies = transport.cookies(&api).filter(|_| body.0.is_none());
+    let shown = body.0.or_else(|| cookies?.read(request.headers(), TokenCookie::Refresh));
+    if let Some(token) = shown {
+        let ended = with_store(api.clone(), move |api| api.log_out.run(&token, &caller)).await?;
+        // A useless cookie is deleted as well.
+        if cookies.is_none() || !matches!(ended, Err(TokenError::Invalid)) {
+            ended?;
+        }
+    }
+    Ok(Reply::ok(LOGGED_OUT).with_cookies(cookies.map(TokenCookies::clear).unwrap_or_default()))
 }
 
 /// Get own account
@@ -92,7 +103,7 @@ async fn revoke(
     let input = SessionRevocation { session_id: named(&path)?, owner };
     let caller = Call::new(&api, &request).caller;
     with_store_by(deadline, api, move |api| api.sessions.revoke.run(&input, &caller)).await??;
-    Ok(NoContent)
+    Ok(NoContent::default())
 }
 
 /// Get session timeline
@@ -115,14 +126,17 @@ async fn events(api: Data<Api>, bearer: Bearer, path: Path<SessionPath>) -> Resu
 async fn logout_all(
     api: Data<Api>,
     request: HttpRequest,
+    transport: Transport,
     bearer: Bearer,
     body: Body<LogoutAllRequest>,
 ) -> Result<Reply<LogoutAllResponse>, ApiError> {
     let deadline = api.lanes.store.deadline();
     let owner = bearer.authenticate(&api).await?;
+    let cookies = transport.cookies(&api).filter(|_| !body.0).map(TokenCookies::clear).unwrap_or_default();
     let (input, caller) = (LogoutAll { owner, keep_current: body.0 }, Call::new(&api, &request).caller);
     let ended = with_store_by(deadline, api, move |api| api.sessions.log_out_all.run(&input, &caller)).await??;
-    Ok(Reply::ok(LogoutAllResponse { message: "Logged out everywhere", revoked: ended.0 }))
+    let body = LogoutAllResponse { message: "Logged out everywhere", revoked: ended.0 };
+    Ok(Reply::ok(body).with_cookies(cookies))
 }
 
 /// Parses a session id. Malformed text gets the same error as an unknown id.

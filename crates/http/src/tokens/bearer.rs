@@ -1,10 +1,12 @@
-//! Bearer token of a request (RFC 6750 §2.1): only from the `Authorization` header, never from the URL
-//! or the body.
+//! Bearer token of a request (RFC 6750 §2.1): from the `Authorization` header, else from the access cookie, never
+//! from the URL or the body.
 
+use super::transport::{Transport, access_cookie};
 use crate::api::Api;
 use crate::errors::{ApiError, Challenge};
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
+use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use paperclip::actix::{Apiv2Security, OperationModifier};
 use paperclip::v2::models::DefaultOperationRaw;
@@ -26,7 +28,7 @@ impl FromRequest for Bearer {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let mut headers = request.headers().get_all(AUTHORIZATION);
         ready(match (headers.next(), headers.next()) {
-            (None, _) => Err(refusal("A bearer token is required", Challenge::Missing)),
+            (None, _) => Self::from_cookie(request),
             // Another scheme counts as no token (RFC 6750 §3.1).
             (Some(value), None) => match value.to_str().ok().and_then(credentials) {
                 Some(token) => Ok(Self(token)),
@@ -45,10 +47,17 @@ impl FromRequest for OptionalBearer {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        if !request.headers().contains_key(AUTHORIZATION) {
+        let headers = request.headers();
+        let api = request.app_data::<Data<Api>>();
+        // A browser sends its cookies always: only a request that wants to be authenticated by them is.
+        let by_cookie = api.is_some_and(|api| Transport::selects_cookies(headers, api));
+        if !headers.contains_key(AUTHORIZATION) && !by_cookie {
             return ready(Ok(Self(None)));
         }
-        ready(Bearer::from_request(request, payload).into_inner().map(|bearer| Self(Some(bearer))))
+        ready(match Bearer::from_request(request, payload).into_inner() {
+            Err(error) if error.challenge == Some(Challenge::Missing) && by_cookie => Ok(Self(None)),
+            bearer => bearer.map(|bearer| Self(Some(bearer))),
+        })
     }
 }
 
@@ -62,6 +71,14 @@ impl OperationModifier for OptionalBearer {
 }
 
 impl Bearer {
+    /// Reads the token from its cookie, if the service has cookies.
+    fn from_cookie(request: &HttpRequest) -> Result<Self, ApiError> {
+        let api =
+            request.app_data::<Data<Api>>().ok_or_else(|| ApiError::internal("no API in the application's data"))?;
+        let token = access_cookie(request, api)?;
+        token.map(Self).ok_or_else(|| refusal("A bearer token is required", Challenge::Missing))
+    }
+
     /// Validates the token and returns its account and session.
     pub(crate) async fn authenticate(self, api: &Api) -> Result<Authenticated, ApiError> {
         let deadline = api.lanes.store.deadline();

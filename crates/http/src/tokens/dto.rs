@@ -9,9 +9,11 @@ use portcullis_domain::registration::PasswordPolicy;
 pub(crate) struct RefreshRequest;
 
 impl Input for RefreshRequest {
-    type Command = String;
+    /// `None`: the token is in a cookie.
+    type Command = Option<String>;
+    const COOKIE_SUFFICES: bool = true;
 
-    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<String> {
-        fields.jwt(REFRESH_TOKEN)
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Option<String>> {
+        fields.jwt_or_cookie(REFRESH_TOKEN)
     }
 }

@@ -1,7 +1,10 @@
 //! Responses that issue tokens: only they write a pair, its recovery codes and its device cookie.
 
+use super::cookies::{TokenCookie, TokenCookies};
+use super::transport::Transport;
 use crate::call::Call;
 use crate::reply::Reply;
+use actix_web::http::header::HeaderValue;
 use paperclip::actix::Apiv2Schema;
 use portcullis_domain::mfa::RecoveryCode;
 use portcullis_usecases::login::LoggedIn;
@@ -13,13 +16,13 @@ use serde::Serialize;
 #[derive(Default, Serialize, Apiv2Schema)]
 #[openapi(rename = "TokenResponse")]
 pub(crate) struct Issued {
-    /// Access token, for the `Authorization` header.
+    /// Access token, for the `Authorization` header. Not in cookie mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token: Option<String>,
-    /// Refresh token, valid for one exchange.
+    /// Refresh token, valid for one exchange. Not in cookie mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
-    /// Token type: always `bearer`.
+    /// Token type: `bearer`, or `cookie` if the tokens are in cookies.
     #[serde(skip_serializing_if = "Option::is_none")]
     token_type: Option<&'static str>,
     /// Lifetime of the access token in seconds; 0 if a retry is so late that it has expired.
@@ -30,6 +33,9 @@ pub(crate) struct Issued {
     recovery_codes: Option<Vec<String>>,
     #[serde(skip)]
     device_cookie: Option<String>,
+    /// True if a browser must forget the tokens when it closes.
+    #[serde(skip)]
+    forget: bool,
 }
 
 impl Issued {
@@ -45,15 +51,27 @@ impl Issued {
     }
 
     /// Creates the response, with a body around the tokens and codes.
-    pub(crate) fn reply<T>(mut self, call: &Call<'_>, body: impl FnOnce(Self) -> T) -> Reply<T> {
-        let cookie = self.device_cookie.take().and_then(|cookie| call.set_device_cookie(&cookie));
-        Reply::secret(body(self)).with_cookie(cookie)
+    pub(crate) fn reply<T>(mut self, call: &Call<'_>, transport: Transport, body: impl FnOnce(Self) -> T) -> Reply<T> {
+        let device = self.device_cookie.take().and_then(|cookie| call.set_device_cookie(&cookie));
+        let tokens = transport.cookies(call.api).map(|cookies| self.move_to(cookies)).unwrap_or_default();
+        Reply::secret(body(self)).with_cookies(device.into_iter().chain(tokens))
+    }
+
+    /// Moves the tokens into cookies.
+    fn move_to(&mut self, cookies: &TokenCookies) -> Vec<HeaderValue> {
+        let tokens =
+            [(TokenCookie::Access, self.access_token.take()), (TokenCookie::Refresh, self.refresh_token.take())];
+        let set = |(kind, token): (_, Option<String>)| cookies.set(kind, &token?, self.forget);
+        let set: Vec<_> = tokens.into_iter().filter_map(set).collect();
+        self.token_type = self.token_type.map(|_| "cookie");
+        set
     }
 }
 
 impl From<TokenPair> for Issued {
     fn from(pair: TokenPair) -> Self {
-        Self { refresh_token: Some(pair.refresh_token), ..Self::access(pair.access_token, pair.expires_in) }
+        let TokenPair { access_token, refresh_token, expires_in, forget } = pair;
+        Self { refresh_token: Some(refresh_token), forget, ..Self::access(access_token, expires_in) }
     }
 }
 
@@ -66,7 +84,8 @@ impl From<LoggedIn> for Issued {
 
 impl From<NewAccessToken> for Issued {
     fn from(token: NewAccessToken) -> Self {
-        Self::access(token.access_token, token.expires_in).with_recovery_codes(token.recovery_codes)
+        let NewAccessToken { access_token, expires_in, forget, recovery_codes } = token;
+        Self { forget, ..Self::access(access_token, expires_in) }.with_recovery_codes(recovery_codes)
     }
 }
 

@@ -1,12 +1,17 @@
 //! `POST /auth/refresh`, and the bearer token of other routes.
 
 mod bearer;
+mod cookies;
 mod dto;
 mod idempotency_key;
 mod issued;
+mod transport;
 
 pub(crate) use bearer::{Bearer, OptionalBearer};
+pub use cookies::TokenCookies;
+pub(crate) use cookies::{TokenCookie, cookie_value};
 pub(crate) use issued::{Issued, exposed};
+pub(crate) use transport::Transport;
 
 use crate::api::{Api, with_store_by};
 use crate::body::Body;
@@ -41,6 +46,7 @@ pub(crate) fn routes(table: &mut Table) {
         ErrorCode::EmailUnverified,
         ErrorCode::RateLimited,
     ]);
+    let operation = operation.offers_cookies();
     table.add(Method::POST, "/auth/refresh", refresh, operation.reads::<RefreshRequest>());
 }
 
@@ -49,12 +55,18 @@ pub(crate) fn routes(table: &mut Table) {
 /// Returns a new pair of tokens and marks the refresh token as spent. Exactly one concurrent request
 /// with the same token succeeds. If the response was lost, retry with the same token and
 /// `Idempotency-Key` to get the same pair. Any other late reuse of a spent token ends its session.
-/// Returns 401 if the token is invalid, expired or revoked.
+/// Returns 401 if the token is invalid, expired or revoked. In cookie mode, the token comes from its cookie, and
+/// the body may be missing.
 #[api_v2_operation(operation_id = "refresh", tags(auth))]
-async fn refresh(api: Data<Api>, request: HttpRequest, body: Body<RefreshRequest>) -> Result<Reply<Issued>, ApiError> {
+async fn refresh(
+    api: Data<Api>,
+    request: HttpRequest,
+    transport: Transport,
+    body: Body<RefreshRequest>,
+) -> Result<Reply<Issued>, ApiError> {
     let deadline = api.lanes.store.deadline();
-    let call = Call::new(&api, &request);
-    let input = RefreshExchange { refresh_token: body.0, key: idempotency_key(&request)? };
+    let (call, transport) = (Call::new(&api, &request), if body.0.is_some() { Transport::Body } else { transport });
+    let input = exchange(&call, &request, transport, body.0)?;
     let attempt = api.refresh.prepare(&input, &call.caller)?;
     let shown = attempt.presented();
     check_dead_refresh(&api, &call.address, shown).await?;
@@ -73,5 +85,23 @@ async fn refresh(api: Data<Api>, request: HttpRequest, body: Body<RefreshRequest
             with_store_by(deadline, api.clone(), judge).await??
         }
     };
-    Ok(Issued::from(refreshed.pair).reply(&call, identity))
+    Ok(Issued::from(refreshed.pair).reply(&call, transport, identity))
+}
+
+/// Reads the token and the key of an exchange. A browser's tabs share the key of their device, so a race between
+/// them, or a lost response, is a retry.
+fn exchange(
+    call: &Call<'_>,
+    request: &HttpRequest,
+    transport: Transport,
+    token: Option<String>,
+) -> Result<RefreshExchange, ApiError> {
+    let cookies = transport.cookies(call.api);
+    let shown = token.or_else(|| cookies?.read(request.headers(), TokenCookie::Refresh));
+    let refresh_token = shown.ok_or_else(|| ApiError::new(ErrorCode::TokenInvalid, "A refresh token is required"))?;
+    let device = call.caller.device.as_deref().filter(|_| cookies.is_some());
+    match device.and_then(|device| call.api.log_in.devices.exchange_key(device)) {
+        Some(key) => Ok(RefreshExchange { refresh_token, key: Some(key), by_device: true }),
+        None => Ok(RefreshExchange { refresh_token, key: idempotency_key(request)?, by_device: false }),
+    }
 }

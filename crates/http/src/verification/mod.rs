@@ -129,7 +129,7 @@ async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Res
 /// Returns what a token is for, and whether the page must ask this browser for the password. Does not
 /// use up the token.
 pub(crate) async fn inspect(api: &Data<Api>, request: &HttpRequest, token: &str) -> Result<Inspected, ApiError> {
-    let (token, device) = (one_time_token(token)?, device_cookie(request.headers()));
+    let (token, device) = (one_time_token(token)?, device_cookie(request.headers(), api));
     let inspected = with_store(api.clone(), move |api| api.verification.inspect.run(&token, device.as_deref())).await?;
     inspected?.ok_or_else(|| ApiError::new(ErrorCode::TokenInvalid, "Invalid token"))
 }
