@@ -36,8 +36,13 @@ const REFUSED: &str = "(refused)";
 
 /// Returns whether the value of a setting is invalid, both on its own and together with the current `DEBUG`.
 fn is_refused(sources: &Sources, setting: &Setting) -> bool {
-    // The only setting that depends on another one: ALGORITHM decides whether the file is read.
-    let contexts: &[&[&str]] = if setting.name == "PRIVATE_KEY_FILE" { &[&["ALGORITHM"]] } else { &[&[], &["DEBUG"]] };
+    // Two settings depend on another one: ALGORITHM decides whether the file is read, and the domain must cover
+    // the host of PUBLIC_URL.
+    let contexts: &[&[&str]] = match setting.name {
+        "PRIVATE_KEY_FILE" => &[&["ALGORITHM"]],
+        "COOKIE_DOMAIN" => &[&["PUBLIC_URL"]],
+        _ => &[&[], &["DEBUG"]],
+    };
     let passes = |context: &&[&str]| match Settings::read(&sources.only(setting.name, context)) {
         Ok(_) => true,
         Err(SettingsError::Bad { name, .. }) => name != setting.name && !context.contains(&name),
@@ -114,6 +119,11 @@ mod tests {
             (vec![("PRIVATE_KEY_FILE", "key.pem")], "PRIVATE_KEY_FILE=key.pem  # environment"),
             (vec![("SMTP_URL", "smtp://h")], "SMTP_URL=smtp://h:587  # environment"),
             (vec![("PUBLIC_URL", "https://a.example")], "PUBLIC_URL=https://a.example  # environment"),
+            (
+                vec![("COOKIE_DOMAIN", "b.example"), ("PUBLIC_URL", "https://a.b.example")],
+                "COOKIE_DOMAIN=b.example  # environment",
+            ),
+            (vec![("COOKIE_DOMAIN", "b.example")], "COOKIE_DOMAIN=(refused)  # environment"),
         ] {
             let printed = printed(&environment);
             assert!(printed.lines().any(|printed| printed == line), "{line} is not in\n{printed}");
