@@ -11,7 +11,7 @@ use xtask::repository::{cargo, cargo_debug, run, tools};
 
 #[derive(clap::Args)]
 pub(crate) struct Check {
-    /// Also run schemathesis, the linters of the API document, the browser test, the authenticator apps and
+    /// Also run schemathesis, the linters of the API document, the browser tests, the authenticator apps and
     /// the fuzz targets
     #[arg(long)]
     full: bool,
@@ -34,10 +34,11 @@ const GATES: [Gate; 8] = [
     ("deny", deny::check),
 ];
 
-const FULL: [Gate; 5] = [
+const FULL: [Gate; 6] = [
     ("schemathesis", external::schemathesis::check),
     ("lint_document", external::lint_document::check),
     ("browser", external::browser::check),
+    ("cookies", external::cookies::check),
     ("authenticators", external::authenticators::check),
     ("fuzz", fuzz::check),
 ];

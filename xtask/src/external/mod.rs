@@ -3,6 +3,7 @@
 
 pub(crate) mod authenticators;
 pub(crate) mod browser;
+pub(crate) mod cookies;
 pub(crate) mod lint_document;
 pub(crate) mod schemathesis;
 mod service;

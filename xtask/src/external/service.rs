@@ -25,6 +25,11 @@ pub(super) struct Service {
 impl Service {
     /// Builds and starts the service, and waits until it is healthy.
     pub(super) fn start(name: &str) -> Result<Self> {
+        Self::start_with(name, &[])
+    }
+
+    /// Like [`start`](Self::start), with further settings.
+    pub(super) fn start_with(name: &str, settings: &[(&str, &str)]) -> Result<Self> {
         let binary = portcullis(false)?;
         let folder = scratch(&format!("external/{name}"))?;
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
@@ -35,7 +40,7 @@ impl Service {
         // The gates send more requests from one IP address than the limits allow.
         command.env("RATE_LIMIT_ENABLED", "false");
         command.env("HOST", address.ip().to_string()).env("PORT", address.port().to_string());
-        command.env("PUBLIC_URL", format!("http://{address}"));
+        command.env("PUBLIC_URL", format!("http://{address}")).envs(settings.iter().copied());
         command.stdout(File::create(folder.join("service.log"))?);
         let child = command.spawn().context("portcullis: cannot be started")?;
         let mut service = Self { child, address, folder };

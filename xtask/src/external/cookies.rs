@@ -1,0 +1,26 @@
+//! Tests cookie mode in a headless Chromium, behind a TLS proxy that cuts and delays responses. The checks are
+//! in `xtask/browser/cookies.mjs`, which also describes `COOKIE_ROUNDS` and `COOKIE_SEED`.
+
+use super::{service::Service, tools};
+use anyhow::Result;
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::Command;
+use xtask::repository::{root, run};
+
+pub(crate) fn check() -> Result<()> {
+    let (modules, chromium) = (tools::node()?, tools::chromium()?);
+    tools::program("openssl", "openssl")?;
+    let proxy = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    let public_url = format!("https://app.example.test:{}", proxy.port());
+    let settings = [("COOKIE_MODE", "on"), ("REFRESH_GRACE_SECONDS", "1"), ("PUBLIC_URL", &public_url)];
+    let service = Service::start_with("cookies", &settings)?;
+    let [key, certificate] = ["key.pem", "certificate.pem"].map(|name| service.folder.join(name));
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]);
+    openssl.args(["-subj", "/CN=app.example.test", "-keyout"]).arg(&key).arg("-out").arg(&certificate);
+    run("openssl req", openssl.stderr(std::process::Stdio::null()))?;
+    let mut tabs = Command::new("node");
+    tabs.arg(root().join("xtask/browser/cookies.mjs")).args([&service.url(), &public_url]);
+    tabs.arg(key).arg(certificate).env("NODE_MODULES", modules).env("CHROMIUM", chromium);
+    run("cookie mode in the browser", &mut tabs)
+}
