@@ -13,6 +13,7 @@
 
 mod accounts;
 mod contract;
+mod cookies;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "the tests of faults use the rest of it")]
 mod harness;
