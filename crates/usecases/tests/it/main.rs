@@ -19,6 +19,7 @@ mod mfa_attacks;
 mod mfa_fixtures;
 mod mfa_limits;
 mod notices;
+mod overtaken;
 mod prehijacking;
 mod recovery;
 mod reencrypt;
