@@ -1,7 +1,7 @@
 //! Clients of a scenario, their requests and its parameters.
 
 use crate::database::{Flaw, Isolation};
-use crate::rows::{ANOTHER, MODELLED, Seconds, Sid, Token};
+use crate::rows::{ANOTHER, Key, MODELLED, Seconds, Sid, Token};
 use portcullis_domain::tokens::RefreshPolicy;
 
 /// Role of a client.
@@ -12,6 +12,9 @@ pub(crate) enum Role {
     Owner,
     /// The same without keys.
     Keyless,
+    /// A tab of the owner's browser. All tabs share the cookies, which every response replaces, however late it
+    /// arrives, and the key of their device.
+    Tab,
     /// An attacker who copies the owner's token at some time and presents stolen tokens without a key.
     Thief,
     /// The same with its own key.
@@ -108,6 +111,9 @@ pub(crate) struct Scenario {
 
 /// Ends that spare this session.
 pub(crate) const SPARING: &[End] = &[End::ChangeHere, End::EnrolHere, End::RemoveHere];
+
+/// Key of the browser's device.
+pub(crate) const DEVICE: Key = 100;
 
 /// Seconds past the overlap and within the grace, and past both.
 pub(crate) const WAITS: [Seconds; 2] = [6, 11];

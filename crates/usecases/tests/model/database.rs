@@ -3,7 +3,8 @@
 //! rows again. Serial is SQLite's: one writer, from begin to commit. The statements and their order are
 //! those of the adapters.
 
-use crate::rows::{Call, Exchange, Found, MODELLED, Reply, Row, Seconds, Sid, State, Token};
+use crate::clients::DEVICE;
+use crate::rows::{Call, Exchange, Found, Key, MODELLED, Reply, Row, Seconds, Sid, State, Token};
 
 /// Isolation of transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +96,32 @@ fn row(rows: &[Row], token: Token) -> Option<Row> {
 impl Database {
     pub(crate) fn row(&self, token: Token) -> Option<Row> {
         row(&self.rows, token)
+    }
+
+    /// Returns whether `later` succeeds the token: directly, or by exchanges that all had the device's key, if that
+    /// is the key.
+    pub(crate) fn succeeds(&self, later: Token, mut token: Token, key: Option<Key>) -> bool {
+        while let Some(Row { state: State::Spent(spent), .. }) = self.row(token) {
+            if spent.successor == later {
+                return true;
+            }
+            if key != Some(DEVICE) || spent.key != key {
+                return false;
+            }
+            token = spent.successor;
+        }
+        false
+    }
+
+    /// Returns whether a refresh with that key gets the pair of the session's live token again.
+    pub(crate) fn is_retried(&self, token: Token, key: Option<Key>) -> bool {
+        match self.row(token).map(|row| row.state) {
+            Some(State::Spent(spent)) if spent.key.is_some() && spent.key == key => {
+                let next = self.row(spent.successor).map(|row| row.state);
+                next == Some(State::Live) || key == Some(DEVICE) && self.is_retried(spent.successor, key)
+            }
+            _ => false,
+        }
     }
 
     fn commit(&mut self, own: &mut Pending) {

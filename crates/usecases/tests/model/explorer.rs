@@ -101,7 +101,7 @@ fn told(stage: &Stage, ways: &[(usize, Option<Action>)], mut index: usize, wrong
 
 fn who(stage: &Stage, number: usize) -> String {
     let role = match stage.scenario.clients[number].0 {
-        Role::Owner | Role::Keyless => "owner",
+        Role::Owner | Role::Keyless | Role::Tab => "owner",
         Role::Thief | Role::KeyedThief => "thief",
         Role::Ender(_) => "ender",
     };

@@ -44,6 +44,15 @@ fn a_key_that_is_not_kept_or_not_compared_is_found() {
     found(Flaw::TakesAnyKey, &THIEF, "given the same token");
 }
 
+/// A device must not follow the exchanges of another client.
+#[test]
+fn a_browsers_key_that_is_not_kept_or_not_compared_is_found() {
+    found(Flaw::ForgetsTheKey, &[(Role::Tab, 2), (Role::Tab, 2)], "never refreshes again");
+    for thief in [Role::Thief, Role::KeyedThief] {
+        found(Flaw::TakesAnyKey, &[(Role::Tab, 2), (thief, 2)], "given the same token");
+    }
+}
+
 /// A known limitation: two processes present a token with its key after the grace, and one of them
 /// refreshes again before the other's request is handled.
 #[test]

@@ -1,7 +1,7 @@
 //! Properties that must hold in every reachable state.
 
 use crate::answers::Answer;
-use crate::clients::Request;
+use crate::clients::{DEVICE, Request};
 use crate::rows::{ANOTHER, FIRST, MODELLED, Row, State};
 use crate::world::{Flight, Phase, Stage, World, owners_key};
 
@@ -43,16 +43,15 @@ fn thief_and_owner_share_nothing(stage: &Stage, world: &World) -> Option<String>
 fn answer_is_right(world: &World, flight: &Flight, answer: Answer) -> Option<String> {
     let ended = world.database.ended[usize::from(MODELLED)];
     match (flight.run.request, answer) {
-        (Request::Refresh { token: shown, .. }, Answer::Pair { token, issued_at, .. }) => {
+        (Request::Refresh { token: shown, key }, Answer::Pair { token, issued_at, .. }) => {
             let row = world.database.row(token);
-            let spent = world.database.row(shown).map(|row| row.state);
             if flight.late {
                 Some("an ended session refreshed".to_owned())
             } else if flight.doomed {
                 Some("a token that was spent before the grace refreshed".to_owned())
             } else if row.is_none_or(|row| row.created_at != issued_at) {
                 Some(format!("the answer has token {token}, which is kept differently"))
-            } else if !matches!(spent, Some(State::Spent(spent)) if spent.successor == token) {
+            } else if !world.database.succeeds(token, shown, key) {
                 Some(format!("token {shown} was answered with token {token}, which does not succeed it"))
             } else {
                 None
@@ -71,14 +70,15 @@ fn answer_is_right(world: &World, flight: &Flight, answer: Answer) -> Option<Str
     }
 }
 
-/// If only the owner takes part, a refresh is refused only to the loser of a race.
+/// If only the owner takes part, a refresh is refused only to the loser of a race, and never to a browser.
 fn honest_answer(stage: &Stage, number: usize, flight: &Flight, answer: Answer) -> Option<String> {
-    let refused = stage.is_honest() && matches!(answer, Answer::Refused | Answer::Failed);
+    let refused = matches!(answer, Answer::Refused | Answer::Failed) || answer == Answer::Raced && stage.has_tabs();
+    let refused = refused && stage.is_honest();
     // After a failed batch, each request is handled alone.
     refused.then(|| format!("client {number} was refused: {:?}", flight.run.request))
 }
 
-/// Whenever no request is in flight, the owner's stored token refreshes with its key.
+/// Whenever no request is in flight, the owner's stored token refreshes with its key, or the device's.
 fn owner_is_signed_in(stage: &Stage, world: &World) -> Option<String> {
     if !stage.is_honest() {
         return None;
@@ -87,13 +87,8 @@ fn owner_is_signed_in(stage: &Stage, world: &World) -> Option<String> {
         return Some("the owner was signed out".to_owned());
     }
     let still = world.clients.iter().all(|client| client.phase == Phase::Idle);
-    let good = match world.database.row(world.jar).map(|row| row.state) {
-        Some(State::Live) => true,
-        Some(State::Spent(spent)) => {
-            let unspent = world.database.row(spent.successor).is_some_and(|row| row.state == State::Live);
-            spent.key == Some(owners_key(world.jar)) && unspent
-        }
-        _ => false,
-    };
+    let key = if stage.has_tabs() { DEVICE } else { owners_key(world.jar) };
+    let live = world.database.row(world.jar).is_some_and(|row| row.state == State::Live);
+    let good = live || world.database.is_retried(world.jar, Some(key));
     (still && !good).then(|| format!("the owner keeps token {}, which never refreshes again", world.jar))
 }

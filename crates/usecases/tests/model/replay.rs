@@ -4,7 +4,7 @@
 
 use crate::accounts::{account, enrolled_memory, memory, outbox, secrets};
 use crate::answers::{Answer, refused};
-use crate::clients::Request;
+use crate::clients::{DEVICE, Request};
 use crate::rows::{
     Call, Exchange, MODELLED, Reply, Row, Seconds, Sid, Spent, State, Token, key, moment, seconds, session, session_of,
     sid, token_of,
@@ -350,7 +350,8 @@ impl Run {
             require_verified_email: false,
             clock: self.clock(),
         };
-        let input = RefreshExchange { refresh_token: refresh_token(token, 0), key: number.map(key), by_device: false };
+        let by_device = number == Some(DEVICE);
+        let input = RefreshExchange { refresh_token: refresh_token(token, 0), key: number.map(key), by_device };
         match verb.run(&input, &Caller::default()) {
             Ok(refreshed) => {
                 let (token, issued_at) = read(&refreshed.pair.refresh_token);

@@ -82,6 +82,28 @@ fn a_thief_and_the_owner_never_both_refresh() {
 }
 
 #[test]
+fn tabs_of_a_browser_are_never_refused() {
+    let answers = ["rotated", "retried"];
+    holds(&scenario("two tabs", &[(Role::Tab, 3), (Role::Tab, 2)]), [70_000, 33_000], &answers);
+    holds(&Scenario { faults: 2, ..scenario("three tabs", &[(Role::Tab, 1); 3]) }, [58_000, 9_000], &answers);
+    let clients = [(Role::Tab, 2), (Role::Tab, 1), (Role::Ender(SPARING), 1)];
+    holds(
+        &Scenario { faults: 0, ..scenario("two tabs, a change", &clients) },
+        [70_000, 30_000],
+        &["rotated", "retried", "ended"],
+    );
+}
+
+#[test]
+fn a_thief_without_the_device_never_refreshes_with_a_browser() {
+    let answers = ["rotated", "retried", "raced", "refused"];
+    holds(&scenario("a tab, a thief", &[(Role::Tab, 3), (Role::Thief, 2)]), [145_000, 55_000], &answers);
+    holds(&scenario("a tab, a thief with a key", &[(Role::Tab, 2), (Role::KeyedThief, 2)]), [50_000, 19_500], &answers);
+    let three = [(Role::Tab, 2), (Role::Tab, 1), (Role::Thief, 1)];
+    holds(&Scenario { faults: 0, ..scenario("two tabs, a thief", &three) }, [110_000, 50_000], &answers);
+}
+
+#[test]
 fn an_overlap_gives_no_second_live_token() {
     let tabs = [(Role::Keyless, 2), (Role::Keyless, 1), (Role::Thief, 1)];
     let tabs = Scenario { faults: 0, policy: OVERLAPPING, ..scenario("an overlap, three clients", &tabs) };
@@ -97,6 +119,8 @@ fn an_ended_session_never_refreshes() {
     holds(&scenario("an end", &[(Role::Owner, 2), (Role::Ender(ENDS), 1)]), [33_000, 10_000], &answers);
     let enders = [(Role::Owner, 2), (Role::Ender(ENDS), 1), (Role::Ender(&[End::LogOut, End::LogOutAll]), 1)];
     holds(&Scenario { waits: 0, ..scenario("two ends", &enders) }, [100_000, 30_000], &answers);
+    let tabs = [(Role::Tab, 2), (Role::Tab, 1), (Role::Ender(ENDS), 1)];
+    holds(&Scenario { faults: 0, waits: 0, ..scenario("two tabs, an end", &tabs) }, [21_000, 9_500], &answers);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! `properties.rs` has the invariants, `explorer.rs` the search.
 
 use crate::answers::Answer;
-use crate::clients::{Request, Role, SPARING, Scenario, WAITS};
+use crate::clients::{DEVICE, Request, Role, SPARING, Scenario, WAITS};
 use crate::database::{Database, Flaw, Isolation, Lock, Pending, Progress, Step};
 use crate::replay::{Next, Rules, Run};
 use crate::rows::{Call, FIRST, Found, Key, MODELLED, Reply, Row, Seconds, Spent, State, Token};
@@ -132,12 +132,10 @@ impl World {
     /// Returns whether the token was spent longer ago than the grace and cannot be retried with that
     /// key: the key differs or the successor is spent.
     fn is_doomed(&self, token: Token, key: Option<Key>, policy: &RefreshPolicy) -> bool {
-        let Some(Row { state: State::Spent(Spent { at, key: own, successor }), .. }) = self.database.row(token) else {
+        let Some(Row { state: State::Spent(Spent { at, .. }), .. }) = self.database.row(token) else {
             return false;
         };
-        let unspent = self.database.row(successor).is_some_and(|row| row.state == State::Live);
-        let retried = own.is_some() && own == key && unspent;
-        i64::from(self.now - at) > policy.grace.num_seconds() && !retried
+        i64::from(self.now - at) > policy.grace.num_seconds() && !self.database.is_retried(token, key)
     }
 }
 
@@ -180,7 +178,8 @@ impl Stage {
             }
         }
         let still = world.clients.iter().all(|client| client.phase == Phase::Idle);
-        let allowed = |wait: &Seconds| still || !self.is_honest() || i64::from(*wait) <= self.grace();
+        let any = still || !self.is_honest() || self.has_tabs();
+        let allowed = |wait: &Seconds| any || i64::from(*wait) <= self.grace();
         if world.waits > 0 {
             actions.extend(WAITS.into_iter().filter(allowed).map(Action::Wait));
         }
@@ -194,10 +193,15 @@ impl Stage {
     /// Returns whether only the owner takes part, by the rules.
     pub(crate) fn is_honest(&self) -> bool {
         self.scenario.clients.iter().all(|(role, _)| match role {
-            Role::Owner => true,
+            Role::Owner | Role::Tab => true,
             Role::Ender(ends) => ends.iter().all(|end| SPARING.contains(end)),
             _ => false,
         })
+    }
+
+    /// Returns whether the owner uses a browser.
+    pub(crate) fn has_tabs(&self) -> bool {
+        self.scenario.clients.iter().any(|(role, _)| *role == Role::Tab)
     }
 
     fn beginnings(&self, world: &World, number: usize, actions: &mut Vec<Action>) {
@@ -211,6 +215,7 @@ impl Stage {
             Role::Owner if self.scenario.orderly && world.has_stragglers(&self.scenario.policy) => {}
             Role::Owner => actions.push(refresh(world.jar, Some(owners_key(world.jar)))),
             Role::Keyless => actions.push(refresh(world.jar, None)),
+            Role::Tab => actions.push(refresh(world.jar, Some(DEVICE))),
             Role::Thief | Role::KeyedThief => match client.stolen {
                 None => actions.push(Action::Steal(number)),
                 Some(token) => {
@@ -366,13 +371,13 @@ impl Stage {
         matches!(self.scenario.clients[number].0, Role::Thief | Role::KeyedThief)
     }
 
-    /// A process of the owner stores the received pair, unless a newer one is stored.
+    /// A process of the owner stores the received pair, unless a newer one is stored. A browser always does.
     fn deliver(&self, world: &mut World, number: usize) {
         let phase = std::mem::replace(&mut world.clients[number].phase, Phase::Idle);
         if let Phase::Answered(Request::Refresh { token: shown, .. }, Answer::Pair { token, .. }) = phase {
             if self.is_thief(number) {
                 world.clients[number].stolen = Some(token);
-            } else if world.jar == shown {
+            } else if world.jar == shown || self.has_tabs() {
                 world.jar = token;
             }
         }
