@@ -104,12 +104,11 @@ async fn enrol(
 async fn confirm(
     api: Data<Api>,
     request: HttpRequest,
-    transport: Transport,
     bearer: Bearer,
     path: Path<IdPath>,
     body: Body<ConfirmTotpRequest>,
 ) -> Result<Reply<ConfirmTotpResponse>, ApiError> {
-    let (code, forget) = body.0;
+    let (transport, (code, forget)) = (Transport::of(&request, &api)?, body.0);
     let input = TotpConfirmation { enrollee: enrollee(&api, bearer).await?, id: factor(&path)?, code };
     let call = Call::new(&api, &request).forgetting(forget);
     let caller = call.caller.clone();

@@ -51,7 +51,7 @@ impl Transport {
     }
 
     /// Reads the transport of a call that issues or deletes tokens.
-    fn of(request: &HttpRequest, api: &Api) -> Result<Self, ApiError> {
+    pub(crate) fn of(request: &HttpRequest, api: &Api) -> Result<Self, ApiError> {
         let transport = Self::read(request.headers(), api)?;
         if transport == Self::Cookies && !has_allowed_origin(request, api) {
             return Err(cross_site());
