@@ -40,6 +40,8 @@ pub mod login;
 pub mod mail;
 pub mod maintenance;
 pub mod mfa;
+pub mod providers;
+mod public_id;
 pub mod registration;
 pub mod sessions;
 pub mod tokens;

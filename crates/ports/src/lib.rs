@@ -15,7 +15,9 @@ mod health;
 mod limits;
 mod mail;
 mod observers;
+mod outbound;
 mod password;
+mod providers;
 mod registration;
 mod sealer;
 mod sessions;
@@ -36,7 +38,12 @@ pub use mail::{
     MailId, MailRenderer, Mailer, MailerError, OutboxCounts, OutboxNotifier, OutboxRepository, QueuedMail, RenderError,
 };
 pub use observers::{RefreshObserver, SecondFactorObserver, SecondFactorOutcome};
+pub use outbound::{OutboundError, OutboundHttp, OutboundRequest, OutboundResponse};
 pub use password::{HasherError, PasswordBlocklist, PasswordCheck, PasswordHasher};
+pub use providers::{
+    AuthorizationRequest, CodeCallback, IdentityProvider, IdentityRepository, NativeSignIn, ProviderError,
+    SignInRepository,
+};
 pub use registration::{CredentialRepository, EmailChange, UserRepository};
 pub use sealer::{Opened, SealError, Sealer};
 pub use sessions::{BearerIdentity, ListedSession, ResolvedBearer, SessionCutoffs, SessionRepository};

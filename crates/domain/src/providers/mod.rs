@@ -1,0 +1,10 @@
+//! Sign-in with identity providers (OpenID Connect Core 1.0, OAuth 2.0 of GitHub): who a provider says
+//! someone is, and the account that it is.
+
+mod flow;
+mod identity;
+mod kind;
+
+pub use flow::{SignInCode, SignInCodeDigest, SignInFlow, StateDigest};
+pub use identity::{Identity, IdentityId, IdentityKey, ProviderName, ProviderProfile};
+pub use kind::ProviderKind;
