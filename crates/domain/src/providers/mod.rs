@@ -4,7 +4,9 @@
 mod flow;
 mod identity;
 mod kind;
+mod trust;
 
 pub use flow::{SignInCode, SignInCodeDigest, SignInFlow, StateDigest};
 pub use identity::{Identity, IdentityId, IdentityKey, ProviderName, ProviderProfile};
-pub use kind::ProviderKind;
+pub use kind::{ProviderKind, ResponseMode};
+pub use trust::{EmailFacts, TrustEmail};
