@@ -2,7 +2,19 @@
 
 use crate::registration::UserId;
 use crate::sessions::SessionId;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// Lifetime of a flow, from the start to the callback.
+pub const FLOW_LIFETIME: TimeDelta = TimeDelta::minutes(10);
+
+/// Lifetime of a one-time code. RFC 6749 §4.1.2 recommends at most 10 minutes.
+pub const SIGN_IN_CODE_LIFETIME: TimeDelta = TimeDelta::seconds(60);
+
+/// Lifetime of the URL that begins a flow to link an identity.
+pub const LINK_START_LIFETIME: TimeDelta = TimeDelta::seconds(60);
+
+/// Maximum age of an ID token that a native app brings.
+pub const NATIVE_ID_TOKEN_MAX_AGE: TimeDelta = TimeDelta::minutes(10);
 
 /// Defines the stored SHA-256 digest of a secret with 256 random bits.
 macro_rules! digest {
