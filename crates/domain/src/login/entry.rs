@@ -117,10 +117,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sessions_begin_only_for_accounts_in_order(account in standing(), policy in policy()) {
-            let password = Methods::from(Method::Password);
-            let both = password.with(Method::OneTimeCode);
-            if policy.decide(&account, password) == SignIn::Done {
+        fn sessions_begin_only_for_accounts_in_order(account in standing(), policy in policy(), federated: bool) {
+            let first = Methods::from(if federated { Method::Federated } else { Method::Password });
+            let both = if federated { first.with_provider_factors() } else { first.with(Method::OneTimeCode) };
+            if policy.decide(&account, first) == SignIn::Done {
                 prop_assert!(account.is_active && (account.email_verified || !policy.verified_email));
                 let trusted = policy.trusted_devices && account.trusted_device;
                 prop_assert!(!account.second_factor || trusted, "no way around the second factor");
@@ -129,6 +129,8 @@ mod tests {
             }
             let refused = SignIn::Refused(EntryRejection::Inactive);
             prop_assert_eq!(policy.decide(&account, both) == refused, !account.is_active);
+            let due = [SignIn::SecondFactorRequired, SignIn::EnrolmentRequired];
+            prop_assert!(!due.contains(&policy.decide(&account, both)), "both factors are proved");
         }
     }
 }

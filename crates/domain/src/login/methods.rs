@@ -7,16 +7,19 @@ pub enum Method {
     Password,
     /// A one-time code of an authenticator app, or a recovery code.
     OneTimeCode,
+    /// A sign-in with an identity provider.
+    Federated,
 }
 
 impl Method {
-    const ALL: [Self; 2] = [Self::Password, Self::OneTimeCode];
+    const ALL: [Self; 3] = [Self::Password, Self::Federated, Self::OneTimeCode];
 
-    /// Returns the name in the `amr` claim (RFC 8176 §2).
+    /// Returns the name in the `amr` claim (RFC 8176 §2). It registers none for a sign-in with a provider.
     const fn as_str(self) -> &'static str {
         match self {
             Self::Password => "pwd",
             Self::OneTimeCode => "otp",
+            Self::Federated => "fed",
         }
     }
 
@@ -24,11 +27,12 @@ impl Method {
         match self {
             Self::Password => 1,
             Self::OneTimeCode => 2,
+            Self::Federated => 4,
         }
     }
 }
 
-/// Set of the methods of one authentication.
+/// Set of the methods of one authentication, and whether they prove several factors.
 ///
 /// ```
 /// use portcullis_domain::login::{Method, Methods};
@@ -38,6 +42,8 @@ impl Method {
 /// assert!(both.are_multi_factor());
 /// assert_eq!(both.amr(), ["pwd", "otp", "mfa"]);
 /// assert_eq!(Methods::from_amr(both.amr()), both);
+/// let provider = Methods::from(Method::Federated).with_provider_factors();
+/// assert_eq!(provider.amr(), ["fed", "mfa"]);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Methods(u8);
@@ -52,10 +58,26 @@ impl Methods {
     /// Name for several factors in the `amr` claim.
     const MULTI_FACTOR: &'static str = "mfa";
 
-    /// Adds a method.
+    /// Bit for several factors. Stored, because no method of this service implies a provider's.
+    const MULTI_FACTOR_BIT: u8 = 128;
+
+    /// Adds a method. A one-time code is a second factor after a password or a provider: something the user
+    /// has (NIST SP 800-63B §2.2).
     #[must_use]
     pub const fn with(self, method: Method) -> Self {
-        Self(self.0 | method.bit())
+        let all = Self(self.0 | method.bit());
+        let first = all.contain(Method::Password) || all.contain(Method::Federated);
+        if first && all.contain(Method::OneTimeCode) { all.with_multi_factor() } else { all }
+    }
+
+    /// Records that a provider verified several factors. Only for a provider whose word for that is taken.
+    #[must_use]
+    pub const fn with_provider_factors(self) -> Self {
+        self.with(Method::Federated).with_multi_factor()
+    }
+
+    const fn with_multi_factor(self) -> Self {
+        Self(self.0 | Self::MULTI_FACTOR_BIT)
     }
 
     /// Returns whether the set contains a method.
@@ -64,11 +86,10 @@ impl Methods {
         self.0 & method.bit() != 0
     }
 
-    /// Returns whether the methods prove two factors: something the user knows and something they have
-    /// (NIST SP 800-63B §2.2).
+    /// Returns whether several factors were proved, here or at a provider.
     #[must_use]
     pub const fn are_multi_factor(self) -> bool {
-        self.contain(Method::Password) && self.contain(Method::OneTimeCode)
+        self.0 & Self::MULTI_FACTOR_BIT != 0
     }
 
     /// Returns the `amr` claim (RFC 8176 §2).
@@ -78,10 +99,55 @@ impl Methods {
         own.chain(self.are_multi_factor().then_some(Self::MULTI_FACTOR)).collect()
     }
 
-    /// Reads an `amr` claim. Ignores unknown names, which a newer release may have written.
+    /// Reads an `amr` claim of this service. Ignores unknown names, which a newer release may have written.
     #[must_use]
     pub fn from_amr<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        let known = |name| Method::ALL.into_iter().find(|method| method.as_str() == name);
-        names.into_iter().filter_map(known).fold(Self::default(), Self::with)
+        names.into_iter().fold(Self::default(), |methods, name| {
+            match Method::ALL.into_iter().find(|method| method.as_str() == name) {
+                Some(method) => methods.with(method),
+                None if name == Self::MULTI_FACTOR => methods.with_multi_factor(),
+                None => methods,
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Method::{Federated, OneTimeCode, Password};
+    use proptest::prelude::*;
+
+    #[test]
+    fn claim_has_mfa_only_for_several_factors() {
+        let set = |methods: &[Method]| methods.iter().fold(Methods::default(), |set, method| set.with(*method));
+        for (methods, amr) in [
+            (set(&[]), &[][..]),
+            (set(&[Password]), &["pwd"]),
+            (set(&[OneTimeCode]), &["otp"]),
+            (set(&[Federated]), &["fed"]),
+            (set(&[Federated, Password]), &["pwd", "fed"]),
+            (set(&[OneTimeCode, Password]), &["pwd", "otp", "mfa"]),
+            (set(&[Federated, OneTimeCode]), &["fed", "otp", "mfa"]),
+            (Methods::default().with_provider_factors(), &["fed", "mfa"]),
+            (set(&[OneTimeCode]).with_provider_factors(), &["fed", "otp", "mfa"]),
+        ] {
+            assert_eq!(methods.amr(), amr);
+            assert_eq!(methods.are_multi_factor(), amr.contains(&"mfa"), "{amr:?}");
+        }
+        assert_eq!(Methods::from_amr(["hwk", "pwd", "Fed", ""]), Methods::from(Password), "unknown names");
+    }
+
+    proptest! {
+        #[test]
+        fn claim_keeps_all(methods in proptest::collection::vec(0_usize..4, 0..5)) {
+            let add = |set: Methods, index| match Method::ALL.get(index) {
+                Some(method) => set.with(*method),
+                None => set.with_provider_factors(),
+            };
+            let set = methods.iter().copied().fold(Methods::default(), add);
+            prop_assert_eq!(Methods::from_amr(set.amr()), set);
+            prop_assert_eq!(Methods::from_amr(set.amr().into_iter().rev()), set);
+        }
     }
 }
