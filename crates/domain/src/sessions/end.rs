@@ -22,6 +22,8 @@ pub enum EndReason {
     EmailChanged,
     /// The email address was verified for the first time, after this session had started.
     EmailVerified,
+    /// The owner of the unverified email address took the account over with a provider.
+    Reclaimed,
     /// The account got its first second factor.
     MfaEnabled,
     /// The owner removed the account's last second factor.

@@ -37,6 +37,8 @@ pub enum EventKind {
     EmailChanged,
     /// Ended because the email address was verified for the first time, after this session had started.
     EmailVerified,
+    /// Ended because the owner of the unverified email address took the account over with a provider.
+    Reclaimed,
     /// Ended because the account got its first second factor.
     MfaEnabled,
     /// Ended because the owner removed the account's last second factor.
@@ -51,7 +53,7 @@ impl EventKind {
     /// disk.
     pub const MAX_EVENTS_PER_KIND: usize = 100;
 
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::LogIn,
         Self::Rotated,
         Self::Retried,
@@ -67,6 +69,7 @@ impl EventKind {
         Self::PasswordChanged,
         Self::EmailChanged,
         Self::EmailVerified,
+        Self::Reclaimed,
         Self::MfaEnabled,
         Self::MfaDisabled,
         Self::MfaReset,
@@ -98,6 +101,7 @@ impl EventKind {
             Self::PasswordChanged => "password_changed",
             Self::EmailChanged => "email_changed",
             Self::EmailVerified => "email_verified",
+            Self::Reclaimed => "reclaimed",
             Self::MfaEnabled => "mfa_enabled",
             Self::MfaDisabled => "mfa_disabled",
             Self::MfaReset => "mfa_reset",
@@ -148,6 +152,7 @@ impl From<EndReason> for EventKind {
             EndReason::PasswordChanged => Self::PasswordChanged,
             EndReason::EmailChanged => Self::EmailChanged,
             EndReason::EmailVerified => Self::EmailVerified,
+            EndReason::Reclaimed => Self::Reclaimed,
             EndReason::MfaEnabled => Self::MfaEnabled,
             EndReason::MfaDisabled => Self::MfaDisabled,
             EndReason::MfaReset => Self::MfaReset,
