@@ -77,7 +77,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("MAIL_TEMPLATES", "/etc/mail", "a\nb"),
     (
         "MAIL_NOTICES",
-        "none|new_device|factor_added,recovery_code_used",
+        "none|new_device|factor_added,recovery_code_used|identity_linked,identity_unlinked",
         "all|none,new_device|verify_email|new_device,|new_device;session_theft",
     ),
     ("REQUIRE_VERIFIED_EMAIL", "yes", "always"),

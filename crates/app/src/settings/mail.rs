@@ -37,10 +37,10 @@ const MAIL_NOTICES: Setting = Setting::new(
     "MAIL_NOTICES",
     Some(
         "password_changed,email_changed,new_device,login_after_failures,session_theft,factor_added,factor_removed,\
-         recovery_code_used",
+         recovery_code_used,identity_linked,identity_unlinked",
     ),
     "a comma-separated list of password_changed, email_changed, new_device, login_after_failures, session_theft, \
-     factor_added, factor_removed and recovery_code_used, or none",
+     factor_added, factor_removed, recovery_code_used, identity_linked and identity_unlinked, or none",
 );
 const REQUIRE_VERIFIED: Setting = Setting::switch("REQUIRE_VERIFIED_EMAIL", "false");
 

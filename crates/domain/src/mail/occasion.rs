@@ -32,11 +32,15 @@ pub enum Occasion {
     FactorRemoved,
     /// A recovery code was used.
     RecoveryCodeUsed,
+    /// An identity of a provider was linked to the account.
+    IdentityLinked,
+    /// An identity of a provider was removed from the account.
+    IdentityUnlinked,
 }
 
 impl Occasion {
     /// All occasions.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::ConfirmEmail,
@@ -48,6 +52,8 @@ impl Occasion {
         Self::FactorAdded,
         Self::FactorRemoved,
         Self::RecoveryCodeUsed,
+        Self::IdentityLinked,
+        Self::IdentityUnlinked,
     ];
 
     /// Returns the name used in the database and for the templates.
@@ -71,6 +77,8 @@ impl Occasion {
             Self::FactorAdded => "factor_added",
             Self::FactorRemoved => "factor_removed",
             Self::RecoveryCodeUsed => "recovery_code_used",
+            Self::IdentityLinked => "identity_linked",
+            Self::IdentityUnlinked => "identity_unlinked",
         }
     }
 
@@ -94,7 +102,9 @@ impl Occasion {
             | Self::SessionTheft
             | Self::FactorAdded
             | Self::FactorRemoved
-            | Self::RecoveryCodeUsed => None,
+            | Self::RecoveryCodeUsed
+            | Self::IdentityLinked
+            | Self::IdentityUnlinked => None,
         }
     }
 }

@@ -93,16 +93,18 @@ impl DeliverMail {
 
     /// Returns whether the recipient's budget permits the email, and charges it. Emails that were
     /// charged when they were requested, and retries, are not charged again. Notices of a changed
-    /// password, email or second factor are never limited for a verified address.
+    /// password, email, second factor or identity are never limited for a verified address.
     fn is_affordable(&self, mail: &QueuedMail, PreparedMail { message, user }: &PreparedMail) -> bool {
         let draws = match mail.mail.occasion {
             Occasion::VerifyEmail => mail.mail.user_id.is_some(),
             Occasion::NewDevice | Occasion::LoginAfterFailures | Occasion::SessionTheft => true,
-            // Anyone can register this address and change the password or second factor all day.
+            // Anyone can register this address and change how to sign in all day.
             Occasion::PasswordChanged
             | Occasion::FactorAdded
             | Occasion::FactorRemoved
-            | Occasion::RecoveryCodeUsed => user.email_verified_at.is_none(),
+            | Occasion::RecoveryCodeUsed
+            | Occasion::IdentityLinked
+            | Occasion::IdentityUnlinked => user.email_verified_at.is_none(),
             Occasion::ResetPassword | Occasion::ConfirmEmail | Occasion::EmailChanged => false,
         };
         if !draws || mail.tries > 1 {

@@ -15,7 +15,7 @@ pub struct Notices(Vec<Occasion>);
 
 impl Notices {
     /// Notices that can be disabled.
-    pub const ALL: [Occasion; 8] = [
+    pub const ALL: [Occasion; 10] = [
         Occasion::PasswordChanged,
         Occasion::EmailChanged,
         Occasion::NewDevice,
@@ -24,6 +24,8 @@ impl Notices {
         Occasion::FactorAdded,
         Occasion::FactorRemoved,
         Occasion::RecoveryCodeUsed,
+        Occasion::IdentityLinked,
+        Occasion::IdentityUnlinked,
     ];
 
     /// Creates a set with only these notices.

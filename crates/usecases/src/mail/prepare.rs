@@ -79,7 +79,9 @@ fn is_owner_initiated(occasion: Occasion, to: &EmailAddress, user: &User) -> boo
         | Occasion::SessionTheft
         | Occasion::FactorAdded
         | Occasion::FactorRemoved
-        | Occasion::RecoveryCodeUsed => user.email_verified_at.is_some() && *to == user.email,
+        | Occasion::RecoveryCodeUsed
+        | Occasion::IdentityLinked
+        | Occasion::IdentityUnlinked => user.email_verified_at.is_some() && *to == user.email,
     }
 }
 
