@@ -147,6 +147,7 @@ mod tests {
             (Google, gmail, "", true),
             (Google, "ada@gmail.com.evil.example", "v", false),
             (Google, "ada@googlemail.com", "v", false),
+            (Google, "ada@notgmail.com", "v", false),
             (Google, own, "vop", false),
             (Google, own, "hop", false),
             (Google, own, "vh", true),
