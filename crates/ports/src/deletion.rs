@@ -19,7 +19,8 @@ pub trait UserDeletion {
     fn list_marked_deleted(&mut self, limit: u32) -> Result<Vec<UserId>, StoreError>;
 
     /// Deletes up to `limit` rows of a marked account: refresh tokens, then sessions with their
-    /// timelines, one-time tokens, emails and second factors. Returns the number of deleted rows.
+    /// timelines, one-time tokens, emails, second factors, identities and sign-in codes. Returns the
+    /// number of deleted rows.
     fn delete_owned_rows(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError>;
 
     /// Deletes the row of a marked account if nothing else is left of it. Returns what is left. Waits

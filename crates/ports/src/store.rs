@@ -4,6 +4,7 @@
 
 use crate::factors::FactorRepository;
 use crate::mail::OutboxRepository;
+use crate::providers::{IdentityRepository, SignInRepository};
 use crate::registration::{CredentialRepository, UserRepository};
 use crate::sessions::SessionRepository;
 use crate::verification::OneTimeTokenRepository;
@@ -216,6 +217,10 @@ pub trait Tx {
     fn credentials(&mut self) -> &mut dyn CredentialRepository;
     /// Returns the second factors of accounts.
     fn factors(&mut self) -> &mut dyn FactorRepository;
+    /// Returns the identities linked to accounts.
+    fn identities(&mut self) -> &mut dyn IdentityRepository;
+    /// Returns the sign-ins under way.
+    fn sign_ins(&mut self) -> &mut dyn SignInRepository;
     /// Returns the sessions.
     fn sessions(&mut self) -> &mut dyn SessionRepository;
     /// Returns the refresh tokens.

@@ -3,9 +3,9 @@
 use parking_lot::Mutex;
 use portcullis_domain::registration::{Password, PasswordHash};
 use portcullis_ports::{
-    CancellationToken, CredentialRepository, FactorRepository, HasherError, OneTimeTokenRepository, OutboxRepository,
-    PasswordCheck, PasswordHasher, RefreshTokenRepository, Rotation, SessionRepository, Store, StoreError, Tx, TxMode,
-    TxOutcome, TxWork, UserRepository, rotate_in_transaction,
+    CancellationToken, CredentialRepository, FactorRepository, HasherError, IdentityRepository, OneTimeTokenRepository,
+    OutboxRepository, PasswordCheck, PasswordHasher, RefreshTokenRepository, Rotation, SessionRepository,
+    SignInRepository, Store, StoreError, Tx, TxMode, TxOutcome, TxWork, UserRepository, rotate_in_transaction,
 };
 
 type Watch = dyn Fn(&mut StoreCall<'_>) -> Result<(), StoreError> + Send + Sync;
@@ -43,6 +43,8 @@ pub struct Accesses {
     pub users: usize,
     pub credentials: usize,
     pub factors: usize,
+    pub identities: usize,
+    pub sign_ins: usize,
     pub sessions: usize,
     pub refresh_tokens: usize,
     pub one_time_tokens: usize,
@@ -120,6 +122,16 @@ impl Tx for CountingTx<'_> {
     fn factors(&mut self) -> &mut dyn FactorRepository {
         self.accesses.factors += 1;
         self.inner.factors()
+    }
+
+    fn identities(&mut self) -> &mut dyn IdentityRepository {
+        self.accesses.identities += 1;
+        self.inner.identities()
+    }
+
+    fn sign_ins(&mut self) -> &mut dyn SignInRepository {
+        self.accesses.sign_ins += 1;
+        self.inner.sign_ins()
     }
 
     fn sessions(&mut self) -> &mut dyn SessionRepository {

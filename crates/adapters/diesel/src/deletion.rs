@@ -22,8 +22,17 @@ use portcullis_domain::registration::UserId;
 use portcullis_ports::{Remains, StoreError, UserDeletion};
 
 /// Tables with a column `user_id`, in the order in which an account's rows are deleted.
-const OWNED: [&str; 7] =
-    ["refresh_tokens", "sessions", "one_time_tokens", "outbox", "totp_factors", "recovery_codes", "trusted_devices"];
+const OWNED: [&str; 9] = [
+    "refresh_tokens",
+    "sessions",
+    "one_time_tokens",
+    "outbox",
+    "totp_factors",
+    "recovery_codes",
+    "trusted_devices",
+    "identities",
+    "sign_in_codes",
+];
 
 /// Returns the placeholder email of a deleted account. It is unique, and no valid email address because
 /// it has no @-sign.

@@ -166,6 +166,65 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use crate::time::UtcTime;
+    use diesel::sql_types::*;
+
+    identities (id) {
+        id -> BigInt,
+        identity_id -> Text,
+        user_id -> BigInt,
+        issuer -> Text,
+        subject -> Text,
+        provider -> Text,
+        email -> Nullable<Text>,
+        created_at -> UtcTime,
+        last_used_at -> Nullable<UtcTime>,
+    }
+}
+
+diesel::table! {
+    use crate::time::UtcTime;
+    use diesel::sql_types::*;
+
+    sign_in_flows (id) {
+        id -> BigInt,
+        state_digest -> Binary,
+        browser -> Binary,
+        sealed -> Binary,
+        expires_at -> UtcTime,
+        spent_at -> Nullable<UtcTime>,
+    }
+}
+
+diesel::table! {
+    use crate::time::UtcTime;
+    use diesel::sql_types::*;
+
+    sign_in_codes (id) {
+        id -> BigInt,
+        digest -> Binary,
+        user_id -> BigInt,
+        sid -> Text,
+        challenge -> Binary,
+        redirect_uri -> Text,
+        multi_factor -> Bool,
+        expires_at -> UtcTime,
+        used_at -> Nullable<UtcTime>,
+    }
+}
+
+diesel::table! {
+    use crate::time::UtcTime;
+    use diesel::sql_types::*;
+
+    used_id_tokens (id) {
+        id -> BigInt,
+        digest -> Binary,
+        expires_at -> UtcTime,
+    }
+}
+
 diesel::joinable!(refresh_tokens -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
     refresh_tokens,

@@ -6,8 +6,9 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::prelude::*;
 use diesel::query_dsl::methods::LimitDsl;
 use portcullis_ports::{
-    CredentialRepository, FactorRepository, OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository,
-    SessionRepository, StoreError, Tx, TxMode, TxOutcome, TxWork, UserRepository,
+    CredentialRepository, FactorRepository, IdentityRepository, OneTimeTokenRepository, OutboxRepository,
+    RefreshTokenRepository, SessionRepository, SignInRepository, StoreError, Tx, TxMode, TxOutcome, TxWork,
+    UserRepository,
 };
 
 /// Repositories of one transaction.
@@ -114,6 +115,14 @@ impl Tx for Transaction<'_> {
     }
 
     fn factors(&mut self) -> &mut dyn FactorRepository {
+        self
+    }
+
+    fn identities(&mut self) -> &mut dyn IdentityRepository {
+        self
+    }
+
+    fn sign_ins(&mut self) -> &mut dyn SignInRepository {
         self
     }
 

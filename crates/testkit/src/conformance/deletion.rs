@@ -1,7 +1,7 @@
 //! Conformance of stores: deleting accounts.
 
-use super::factors;
 use super::prelude::*;
+use super::{factors, identities};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
@@ -45,7 +45,9 @@ pub fn account_deletion_removes_exactly_its_own_rows_in_batches(store: &dyn Stor
         store.write(|tx| {
             tx.factors().replace_pending(&factors::pending(user, number))?;
             tx.factors().replace_recovery_codes(user.id, &[factors::code(number)])?;
-            tx.factors().trust(&factors::device(user, number, 60))
+            tx.factors().trust(&factors::device(user, number, 60))?;
+            tx.identities().insert(&identities::identity(user, number))?;
+            tx.sign_ins().insert_code(&identities::code(user, number))
         })?;
     }
     assert_eq!(strip(store, ada.id, 100)?, 0, "nothing of an account that is kept");
@@ -55,7 +57,8 @@ pub fn account_deletion_removes_exactly_its_own_rows_in_batches(store: &dyn Stor
         steps.push(strip(store, ada.id, 4)?);
     }
     assert!(steps.iter().all(|rows| *rows <= 4), "{steps:?}");
-    assert_eq!(steps.iter().sum::<u64>(), 4 + 3 + 6 + 2 + 2 + 3, "tokens, sessions, events, links, mails, factors");
+    let (sessions, rest) = (4 + 3 + 6, 2 + 2 + 3 + 2);
+    assert_eq!(steps.iter().sum::<u64>(), sessions + rest, "with links, mails, factors, identity and code");
     assert!(finish(store, ada.id)? && finish(store, ada.id)?, "gone is gone");
     assert_eq!(store.read(|tx| tx.users().list_marked_deleted(10))?, []);
     assert_eq!(rows(store)?, (1, 1), "another's are left alone");
@@ -66,6 +69,11 @@ pub fn account_deletion_removes_exactly_its_own_rows_in_batches(store: &dyn Stor
     assert_eq!(store.read(|tx| tx.factors().sealed_secrets(RowCursor::FIRST, 9))?.len(), 1);
     assert_eq!(store.read(|tx| tx.factors().recovery_codes_left(bob.id))?, 1);
     assert_eq!(store.read(|tx| tx.factors().trusted_devices(bob.id, at(0)))?.len(), 1);
+    assert_eq!(store.read(|tx| tx.identities().list(ada.id))?, []);
+    assert_eq!(store.read(|tx| tx.identities().list(bob.id))?, [identities::identity(&bob, 2)]);
+    let codes = [(&ada, 1), (&bob, 2)].map(|(user, number)| identities::code(user, number).digest);
+    let [adas, bobs] = codes.map(|code| store.read(|tx| tx.sign_ins().code(&code)));
+    assert_eq!((adas?, bobs?), (None, Some(identities::code(&bob, 2))));
     assert_eq!(store.read(|tx| tx.sessions().events(keep.session_id_or_legacy(), 10))?.len(), 2);
     assert!(finish(store, bob.id)?, "it is not being deleted");
     assert_eq!(store.read(|tx| tx.users().find(bob.id))?, Some(bob));

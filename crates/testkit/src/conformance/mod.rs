@@ -8,6 +8,7 @@ pub mod concurrent_changes;
 pub mod deletion;
 pub mod factors;
 pub mod hashers;
+pub mod identities;
 pub mod limits;
 pub mod mail;
 pub mod maintenance;
@@ -99,6 +100,10 @@ macro_rules! store_promises {
                 all_second_factors_of_an_account_are_removed_together,
                 secrets_are_listed_page_by_page_and_resealed_if_unchanged,
                 expired_pending_factors_and_devices_are_deleted;
+            identities: an_identity_is_found_byte_for_byte, one_of_many_links_of_an_identity_wins,
+                use_of_an_identity_is_recorded, only_its_owner_removes_an_identity,
+                a_flow_is_kept_until_it_is_spent_once, a_sign_in_code_is_used_once_or_revoked_unused,
+                an_id_token_is_used_once, expired_sign_ins_are_deleted;
             tokens: a_new_token_is_live, a_token_is_spent_once, an_expired_token_is_not_spent,
                 a_revoked_token_is_not_spent, revoking_forgets_no_spending, what_is_not_there_is_neither_spent_nor_revoked,
                 only_a_live_token_of_an_account_is_added_and_once, times_of_a_token_hold_to_the_microsecond;

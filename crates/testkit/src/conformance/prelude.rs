@@ -5,6 +5,9 @@ pub(super) use super::rotations::rotation;
 pub(super) use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 pub(super) use portcullis_domain::login::{Authentication, Credentials, Method, Owner};
 pub(super) use portcullis_domain::mail::{Language, NewMail, Occasion};
+pub(super) use portcullis_domain::providers::{
+    Identity, IdentityId, IdentityKey, ProviderName, SignInCode, SignInCodeDigest, SignInFlow, StateDigest,
+};
 pub(super) use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
 pub(super) use portcullis_domain::sessions::{
     ClientInfo, DeviceHash, EndReason, EventKind, KeepSessions, Session, SessionEnd, SessionEvent, SessionId,

@@ -53,6 +53,8 @@ impl UserDeletion for Transaction {
             left -= 1;
         }
         left -= state.factors.remove_owned(id, left);
+        left -= state.identities.remove_owned(id, left);
+        left -= state.sign_ins.remove_owned(id, left);
         Ok(u64::try_from(most - left).unwrap_or(u64::MAX))
     }
 
@@ -62,7 +64,9 @@ impl UserDeletion for Transaction {
             && state.tokens.values().all(|token| token.user_id != id)
             && state.grants.values().all(|record| record.user_id != id)
             && state.mails.values().all(|mail| mail.mail.user_id != Some(id))
-            && state.factors.is_empty(id);
+            && state.factors.is_empty(id)
+            && state.identities.is_empty(id)
+            && state.sign_ins.is_empty(id);
         let begun = state.deleted.contains_key(&id);
         Ok(match state.referenced.get(&id).filter(|_| begun) {
             Some(by) => {

@@ -28,7 +28,11 @@ struct RecoveryCodeRow {
 }
 
 /// Removes up to `limit` elements. Returns their number.
-fn remove_some<K: Ord + Copy, V>(rows: &mut BTreeMap<K, V>, limit: usize, dead: impl Fn(&V) -> bool) -> usize {
+pub(super) fn remove_some<K: Ord + Copy, V>(
+    rows: &mut BTreeMap<K, V>,
+    limit: usize,
+    dead: impl Fn(&V) -> bool,
+) -> usize {
     let chosen: Vec<K> = rows.iter().filter(|(_, row)| dead(row)).map(|(key, _)| *key).take(limit).collect();
     chosen.iter().for_each(|key| drop(rows.remove(key)));
     chosen.len()
@@ -66,23 +70,13 @@ impl Factors {
     }
 }
 
-impl Transaction {
-    /// Returns the factors, to add rows of an account, which must exist.
-    fn factors_of(&mut self, user_id: UserId) -> Result<&mut Factors, StoreError> {
-        if !self.writable()?.users.contains_key(&user_id) {
-            return Err(self.refuse("there is no such account"));
-        }
-        Ok(&mut self.state.factors)
-    }
-}
-
 impl FactorRepository for Transaction {
     fn totp(&mut self, user_id: UserId) -> Result<Vec<TotpFactor>, StoreError> {
         Ok(self.state.factors.totp.values().filter(|factor| factor.user_id == user_id).cloned().collect())
     }
 
     fn replace_pending(&mut self, factor: &TotpFactor) -> Result<(), StoreError> {
-        let factors = self.factors_of(factor.user_id)?;
+        let factors = &mut self.state_of(factor.user_id)?.factors;
         factors.totp.retain(|_, other| other.user_id != factor.user_id || other.is_confirmed());
         if factors.find(&factor.id).is_some() {
             return Err(self.refuse("there is a factor with that id"));
@@ -134,7 +128,7 @@ impl FactorRepository for Transaction {
         let factors = &mut self.writable()?.factors;
         factors.codes.retain(|_, code| code.user_id != user_id);
         for code in codes {
-            let factors = self.factors_of(user_id)?;
+            let factors = &mut self.state_of(user_id)?.factors;
             let row = RecoveryCodeRow { user_id, used_at: None };
             if factors.codes.insert(*code, row).is_some() {
                 return Err(self.refuse("there is a recovery code with that digest"));
@@ -166,7 +160,7 @@ impl FactorRepository for Transaction {
     }
 
     fn trust(&mut self, device: &TrustedDevice) -> Result<(), StoreError> {
-        let factors = self.factors_of(device.user_id)?;
+        let factors = &mut self.state_of(device.user_id)?.factors;
         let same = |other: &TrustedDevice| other.user_id == device.user_id && other.device == device.device;
         if factors.devices.iter().any(|other| other.id == device.id && !same(other)) {
             return Err(self.refuse("there is a trusted device with that id"));

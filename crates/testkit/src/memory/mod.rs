@@ -3,10 +3,12 @@
 
 mod deletion;
 mod factors;
+mod identities;
 mod limiter;
 mod mail;
 mod registration;
 mod sessions;
+mod sign_ins;
 mod tokens;
 mod verification;
 
@@ -20,9 +22,9 @@ use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_domain::verification::{OneTimeTokenRecord, TokenDigest};
 use portcullis_ports::{
-    CredentialRepository, FactorRepository, MailId, OneTimeTokenRepository, OutboxRepository, QueuedMail,
-    RefreshTokenRepository, Rotation, RowCursor, SessionRepository, Store, StoreError, StoreExt, Tx, TxMode, TxOutcome,
-    TxWork, UserRepository, rotate_in_transaction,
+    CredentialRepository, FactorRepository, IdentityRepository, MailId, OneTimeTokenRepository, OutboxRepository,
+    QueuedMail, RefreshTokenRepository, Rotation, RowCursor, SessionRepository, SignInRepository, Store, StoreError,
+    StoreExt, Tx, TxMode, TxOutcome, TxWork, UserRepository, rotate_in_transaction,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,6 +60,8 @@ struct State {
     last_mail: i64,
     mails: BTreeMap<MailId, QueuedMail>,
     factors: factors::Factors,
+    identities: identities::Identities,
+    sign_ins: sign_ins::SignIns,
 }
 
 /// Transaction on a copy of the state, which replaces the committed one on commit.
@@ -192,6 +196,14 @@ impl Tx for Transaction {
         self
     }
 
+    fn identities(&mut self) -> &mut dyn IdentityRepository {
+        self
+    }
+
+    fn sign_ins(&mut self) -> &mut dyn SignInRepository {
+        self
+    }
+
     fn sessions(&mut self) -> &mut dyn SessionRepository {
         self
     }
@@ -215,6 +227,14 @@ impl Transaction {
             TxMode::Write => Ok(&mut self.state),
             TxMode::Read => Err(self.refuse("a reading transaction does not write")),
         }
+    }
+
+    /// Returns the state, to add rows of an account, which must exist.
+    fn state_of(&mut self, user_id: UserId) -> Result<&mut State, StoreError> {
+        if !self.writable()?.users.contains_key(&user_id) {
+            return Err(self.refuse("there is no such account"));
+        }
+        Ok(&mut self.state)
     }
 
     fn refuse(&mut self, reason: &str) -> StoreError {

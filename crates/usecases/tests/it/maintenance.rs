@@ -6,8 +6,9 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::mfa::{
     FactorId, FactorName, SealedSecret, TimeStep, TotpFactor, TrustedDevice, TrustedDeviceId,
 };
+use portcullis_domain::providers::{SignInCode, SignInCodeDigest, SignInFlow, StateDigest};
 use portcullis_domain::registration::User;
-use portcullis_domain::sessions::{ClientInfo, DeviceHash};
+use portcullis_domain::sessions::{ClientInfo, DeviceHash, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_ports::{Clock, MailerError, StoreError, StoreExt, TxMode};
 use portcullis_testkit::Watched;
@@ -101,6 +102,38 @@ fn factors_that_were_not_confirmed_and_expired_devices_go() {
 }
 
 #[test]
+fn expired_sign_ins_with_providers_go() {
+    let world = World::new();
+    let (ada, _) = world.ada();
+    let expires_at = world.clock.now() + TimeDelta::minutes(10);
+    let added = world.store.write(|tx| {
+        tx.sign_ins().insert_flow(&SignInFlow {
+            state: StateDigest::new([1; 32]),
+            browser: [1; 32],
+            sealed: Vec::new(),
+            expires_at,
+            spent_at: None,
+        })?;
+        tx.sign_ins().insert_code(&SignInCode {
+            digest: SignInCodeDigest::new([1; 32]),
+            user_id: ada.id,
+            session_id: SessionId::from_random([1; 16]),
+            challenge: [1; 32],
+            redirect_uri: String::new(),
+            multi_factor: false,
+            expires_at,
+            used_at: None,
+        })?;
+        tx.sign_ins().use_id_token(&SignInCodeDigest::new([2; 32]), expires_at)
+    });
+    assert!(added.unwrap());
+    world.pass(TimeDelta::minutes(15) - TimeDelta::seconds(1));
+    assert_eq!(purged(&world), all(0));
+    world.pass(TimeDelta::seconds(1));
+    assert_eq!(purged(&world), all(3));
+}
+
+#[test]
 fn purge_stops_between_steps_and_keeps_its_progress() {
     let world = World::new();
     let (ada, _) = world.ada();
@@ -171,8 +204,8 @@ fn an_account_that_cannot_be_deleted_holds_up_no_other() {
     }
     let writes = AtomicUsize::new(0);
     let store = Arc::new(Watched::new(world.store.clone(), move |call| {
-        // After the writes that purge one-time tokens, emails, pending factors and trusted devices.
-        let fails = call.mode == TxMode::Write && writes.fetch_add(1, Ordering::SeqCst) == 4;
+        // After the writes that purge one-time tokens, emails, pending factors, trusted devices and sign-ins.
+        let fails = call.mode == TxMode::Write && writes.fetch_add(1, Ordering::SeqCst) == 5;
         if fails { Err(StoreError::Failed("a trigger".to_owned())) } else { call.run() }
     }));
     assert!(Purge { store, ..world.purge() }.run(&mut |_| true).is_err());

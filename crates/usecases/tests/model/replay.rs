@@ -18,9 +18,10 @@ use portcullis_domain::sessions::{
 };
 use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, SpendRecord, TokenLifetimes};
 use portcullis_ports::{
-    BearerIdentity, CredentialRepository, Entropy, FactorRepository, FoundToken, ListedSession, OneTimeTokenRepository,
-    OutboxRepository, RefreshTokenRepository, ResolvedBearer, Rotation, RowCursor, RowRange, SessionCutoffs,
-    SessionRepository, Store, StoreError, Tx, TxMode, TxOutcome, TxWork, UserRepository, rotate_in_transaction,
+    BearerIdentity, CredentialRepository, Entropy, FactorRepository, FoundToken, IdentityRepository, ListedSession,
+    OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository, ResolvedBearer, Rotation, RowCursor, RowRange,
+    SessionCutoffs, SessionRepository, SignInRepository, Store, StoreError, Tx, TxMode, TxOutcome, TxWork,
+    UserRepository, rotate_in_transaction,
 };
 use portcullis_testkit::{FixedClock, MemoryStore};
 use portcullis_usecases::Caller;
@@ -145,6 +146,14 @@ impl Tx for TapeTx<'_> {
 
     fn factors(&mut self) -> &mut dyn FactorRepository {
         self.rest.factors()
+    }
+
+    fn identities(&mut self) -> &mut dyn IdentityRepository {
+        self.rest.identities()
+    }
+
+    fn sign_ins(&mut self) -> &mut dyn SignInRepository {
+        self.rest.sign_ins()
     }
 
     fn sessions(&mut self) -> &mut dyn SessionRepository {

@@ -49,6 +49,11 @@ pub(crate) fn assert_complete(statements: &BTreeSet<String>) {
         &["UPDATE", "recovery_codes", "used_at"],
         &["DELETE FROM trusted_devices"],
         &["SELECT", "hashed_password", "EXISTS", "totp_factors"],
+        &["INSERT INTO", "identities", "ON CONFLICT"],
+        &["UPDATE", "sign_in_flows", "spent_at"],
+        &["UPDATE", "sign_in_codes", "used_at"],
+        &["INSERT INTO", "used_id_tokens", "ON CONFLICT"],
+        &["DELETE FROM sign_in_flows"],
     ] {
         assert!(has(parts), "{parts:?} in {statements:#?}");
     }

@@ -5,6 +5,9 @@ use portcullis_diesel::StoreOptions;
 use portcullis_domain::login::Credentials;
 use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::mfa::{FactorId, FactorName, SealedSecret, TotpFactor, TrustedDevice, TrustedDeviceId};
+use portcullis_domain::providers::{
+    Identity, IdentityId, IdentityKey, ProviderName, SignInCode, SignInCodeDigest, SignInFlow, StateDigest,
+};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
 use portcullis_domain::sessions::{ClientInfo, DeviceHash, Session, SessionId, SessionPolicy};
 use portcullis_domain::tokens::{Jti, RefreshToken};
@@ -131,5 +134,38 @@ pub(crate) fn device(user_id: UserId) -> TrustedDevice {
         client: ClientInfo::default(),
         created_at: now(),
         expires_at: now() + TimeDelta::seconds(60),
+    }
+}
+
+/// Creates an identity.
+pub(crate) fn identity(user_id: UserId) -> Identity {
+    Identity {
+        id: IdentityId::from_random([7; 16]),
+        user_id,
+        key: IdentityKey::new("https://accounts.example.com", "7").unwrap(),
+        provider: ProviderName::parse("corp").unwrap(),
+        email: None,
+        created_at: now(),
+        last_used_at: None,
+    }
+}
+
+/// Creates a flow that is valid for 60 s.
+pub(crate) fn flow() -> SignInFlow {
+    let (state, expires_at) = (StateDigest::new([7; 32]), now() + TimeDelta::seconds(60));
+    SignInFlow { state, browser: [7; 32], sealed: vec![7], expires_at, spent_at: None }
+}
+
+/// Creates a code that is valid for 60 s.
+pub(crate) fn code(user_id: UserId) -> SignInCode {
+    SignInCode {
+        digest: SignInCodeDigest::new([7; 32]),
+        user_id,
+        session_id: SessionId::from_random([7; 16]),
+        challenge: [7; 32],
+        redirect_uri: "https://app.example.com/".to_owned(),
+        multi_factor: false,
+        expires_at: now() + TimeDelta::seconds(60),
+        used_at: None,
     }
 }

@@ -1,7 +1,9 @@
 //! Damaged files and damaged rows: rejected or reported, never a panic, never a guess.
 
 use super::{Sandbox, TestDatabase};
-use crate::samples::{account_with_token, accounts, clock, device, factor, now, order, patient, record, rotation};
+use crate::samples::{
+    account_with_token, accounts, clock, code, device, factor, flow, identity, now, order, patient, record, rotation,
+};
 use chrono::TimeDelta;
 use portcullis_diesel::{Migrations, OpenError, SqliteStore};
 use portcullis_domain::tokens::Jti;
@@ -22,6 +24,9 @@ fn damaged(table: &'static str, column: &'static str, value: &str) -> StoreError
         tx.one_time_tokens().upsert(&record(user.id))?;
         tx.factors().replace_pending(&factor(user.id))?;
         tx.factors().trust(&device(user.id))?;
+        tx.identities().insert(&identity(user.id))?;
+        tx.sign_ins().insert_flow(&flow())?;
+        tx.sign_ins().insert_code(&code(user.id))?;
         tx.outbox().enqueue(&order(Some(user.id)))
     });
     mailed.unwrap();
@@ -33,6 +38,9 @@ fn damaged(table: &'static str, column: &'static str, value: &str) -> StoreError
         "one_time_tokens" => store.read(|tx| tx.one_time_tokens().find(TokenDigest::new([7; 32]))).map(drop),
         "totp_factors" => store.read(|tx| tx.factors().totp(user.id)).map(drop),
         "trusted_devices" => store.read(|tx| tx.factors().trusted_devices(user.id, now())).map(drop),
+        "identities" => store.read(|tx| tx.identities().find(&identity(user.id).key)).map(drop),
+        "sign_in_flows" => store.read(|tx| tx.sign_ins().flow(&flow().state)).map(drop),
+        "sign_in_codes" => store.read(|tx| tx.sign_ins().code(&code(user.id).digest)).map(drop),
         "users" => store.read(|tx| tx.users().find(user.id)).map(drop),
         _ => store.read(|tx| tx.refresh_tokens().find(jti())).map(drop),
     };
@@ -112,6 +120,27 @@ fn damaged_second_factors_are_reported_by_table_column_and_number() {
         ("trusted_devices", "device_id", "'x'", "not a device identifier"),
         ("trusted_devices", "device", "x'00'", "not 32 bytes"),
         ("trusted_devices", "ip_address", "'x'", "not an address"),
+    ] {
+        let expected = StoreError::Corrupt { table, column, id: 1, reason: reason.to_owned() };
+        assert_eq!(damaged(table, column, value), expected, "{table}.{column} = {value}");
+    }
+}
+
+#[test]
+fn damaged_sign_ins_are_reported_by_table_column_and_number() {
+    for (table, column, value, reason) in [
+        ("identities", "identity_id", "'x'", "not an identity identifier"),
+        ("identities", "user_id", "'x'", "not an integer"),
+        ("identities", "provider", "'Corp'", "not a provider name"),
+        ("identities", "email", "x'00'", "not text"),
+        ("identities", "last_used_at", "'never'", "not a time"),
+        ("sign_in_flows", "browser", "x'00'", "not 32 bytes"),
+        ("sign_in_flows", "sealed", "'x'", "not binary"),
+        ("sign_in_flows", "spent_at", "5", "not text"),
+        ("sign_in_codes", "sid", "'x'", "not a session identifier"),
+        ("sign_in_codes", "challenge", "x'00'", "not 32 bytes"),
+        ("sign_in_codes", "redirect_uri", "x'00'", "not text"),
+        ("sign_in_codes", "multi_factor", "2", "neither 0 nor 1"),
     ] {
         let expected = StoreError::Corrupt { table, column, id: 1, reason: reason.to_owned() };
         assert_eq!(damaged(table, column, value), expected, "{table}.{column} = {value}");
