@@ -94,7 +94,7 @@ fn forgetful(token: &RefreshToken) -> Watched<MemoryStore> {
     let store = MemoryStore::new();
     let email = EmailAddress::from_stored(EMAIL.to_owned());
     let credentials = Credentials::from_hash(PasswordHash::new(format!("new:{PASSWORD}")));
-    store.adopt(NewUser { email, credentials, created_at: now() });
+    store.adopt(NewUser { email, credentials, created_at: now(), verified_at: None });
     store.write(|tx| tx.refresh_tokens().insert(token)).expect("a token of an account");
     Watched::new(store, |call| call.run_and_end(&mut |_| Ok(TxOutcome::Rollback)))
 }

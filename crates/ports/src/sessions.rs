@@ -33,6 +33,8 @@ pub struct ResolvedBearer {
     pub user: User,
     /// Hash of the account's password, which device cookies are compared with.
     pub password: PasswordHash,
+    /// True if the account has a password.
+    pub has_password: bool,
     /// True if the account has a second factor.
     pub second_factor: bool,
     /// Session; `None` if the account has no session with this id.

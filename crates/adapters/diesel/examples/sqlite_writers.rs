@@ -78,7 +78,7 @@ fn prepare(path: &Path) -> (SqliteStore, UserId) {
     store.migrate().unwrap();
     let email = EmailAddress::from_stored("ada@example.com".to_owned());
     let credentials = Credentials::from_hash(PasswordHash::new(String::new()));
-    let new = NewUser { email, credentials, created_at: DateTime::UNIX_EPOCH };
+    let new = NewUser { email, credentials, created_at: DateTime::UNIX_EPOCH, verified_at: None };
     let user = store.write(|tx| tx.users().insert(&new)).unwrap().unwrap();
     (store, user.id)
 }

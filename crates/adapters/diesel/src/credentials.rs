@@ -1,4 +1,5 @@
-//! Credentials of accounts, in `users.hashed_password` and the rows of second factors.
+//! Credentials of accounts, in `users.hashed_password`, `users.no_password_hash` and the rows of second
+//! factors.
 
 use crate::canonical::CanonicalEmail;
 use crate::engine::{Link, columns_of};
@@ -7,29 +8,51 @@ use crate::password::StoredPassword;
 use crate::registration::{UserRow, readable};
 use crate::schema::users;
 use crate::transaction::Transaction;
+use diesel::dsl::auto_type;
 use diesel::prelude::*;
 use portcullis_domain::login::{Credentials, Owner};
-use portcullis_domain::registration::{EmailAddress, User, UserId};
+use portcullis_domain::registration::{EmailAddress, PasswordHash, User, UserId};
 use portcullis_ports::{CredentialRepository, StoreError};
 
-/// Account, hash, and whether it has a second factor.
-type OwnerRow = (UserRow, StoredPassword, bool);
+/// Stored text, hash that is no password's, and whether the account has a second factor.
+#[derive(Queryable)]
+pub(crate) struct CredentialRow {
+    password: StoredPassword,
+    no_password: Option<StoredPassword>,
+    has_second_factor: bool,
+}
 
-fn owner((user, password, second_factor): OwnerRow) -> Result<Owner, StoreError> {
-    Ok(Owner { user: User::try_from(user)?, credentials: password.into_credentials(second_factor) })
+impl From<CredentialRow> for Credentials {
+    fn from(row: CredentialRow) -> Self {
+        row.password.into_credentials(row.no_password.as_ref(), row.has_second_factor)
+    }
+}
+
+/// Columns of a [`CredentialRow`].
+#[auto_type]
+pub(crate) fn credential_columns() -> _ {
+    let second_factor: has_second_factor = has_second_factor();
+    (users::hashed_password, users::no_password_hash, second_factor)
+}
+
+/// Account with its credentials.
+type OwnerRow = (UserRow, CredentialRow);
+
+fn owner((user, credentials): OwnerRow) -> Result<Owner, StoreError> {
+    Ok(Owner { user: User::try_from(user)?, credentials: credentials.into() })
 }
 
 impl CredentialRepository for Transaction<'_> {
     fn owner(&mut self, id: UserId) -> Result<Option<Owner>, StoreError> {
         let query = users::table.find(id.get()).filter(users::deleted_at.is_null());
-        let columns = (columns_of::<UserRow>(), users::hashed_password, has_second_factor());
+        let columns = (columns_of::<UserRow>(), credential_columns());
         self.first::<OwnerRow>(query.select(columns))?.map(owner).transpose()
     }
 
     fn owners(&mut self, email: &EmailAddress) -> Result<Vec<Owner>, StoreError> {
         let same = users::table.filter(CanonicalEmail.eq(email.canonical()));
         let query = same.filter(users::deleted_at.is_null()).order(users::id);
-        let columns = (columns_of::<UserRow>(), users::hashed_password, has_second_factor());
+        let columns = (columns_of::<UserRow>(), credential_columns());
         let rows = self.load::<OwnerRow>(query.select(columns))?;
         Ok(readable(rows.into_iter().map(owner)))
     }
@@ -51,7 +74,8 @@ impl CredentialRepository for Transaction<'_> {
     }
 
     fn replace(&mut self, id: UserId, expected: &Credentials, new: &Credentials) -> Result<bool, StoreError> {
-        let new = users::hashed_password.eq(new.text());
+        let no_password = new.no_password_hash().map(PasswordHash::expose);
+        let new = (users::hashed_password.eq(new.text()), users::no_password_hash.eq(no_password));
         let own = users::table.find(id.get());
         if StoredPassword::is_unreadable(expected.text()) {
             // SQL cannot compare an unreadable value, so it is compared here under the row lock.

@@ -57,6 +57,7 @@ impl UserDeletion for Transaction<'_> {
             users::is_active.eq(false),
             users::email.eq(tombstone_email(id)),
             users::hashed_password.eq(DISABLED_HASH),
+            users::no_password_hash.eq(None::<&str>),
             users::email_verified_at.eq(None::<DbTimestamp>),
         )))
     }

@@ -16,7 +16,7 @@ const UNREADABLE: &str = "unreadable:";
 /// Maximum number of bytes of the value in the placeholder. They distinguish unreadable values.
 const SHOWN_BYTES: usize = 128;
 
-/// Value of `users.hashed_password`, with the mark of a second factor.
+/// Value of `users.hashed_password`, with the mark of a second factor, or of `users.no_password_hash`.
 #[derive(Debug, FromSqlRow)]
 pub(crate) struct StoredPassword(PasswordHash);
 
@@ -31,13 +31,14 @@ impl StoredPassword {
         self.0.expose() == text
     }
 
-    pub(crate) fn into_credentials(self, has_second_factor: bool) -> Credentials {
-        Credentials::from_stored(self.0, has_second_factor)
+    /// Returns the credentials. `no_password` is the value of `users.no_password_hash`.
+    pub(crate) fn into_credentials(self, no_password: Option<&Self>, has_second_factor: bool) -> Credentials {
+        Credentials::from_stored(self.0, no_password.map(|hash| &hash.0), has_second_factor)
     }
 
     /// Returns the hash without the mark of a second factor.
     pub(crate) fn into_hash(self) -> PasswordHash {
-        self.into_credentials(false).into_hash()
+        self.into_credentials(None, false).into_hash()
     }
 
     fn unreadable(bytes: &[u8]) -> Self {

@@ -163,7 +163,9 @@ impl Transaction<'_> {
             users::email.eq(new.email.canonical()),
             users::hashed_password.eq(new.credentials.text()),
             users::is_active.eq(true),
+            users::no_password_hash.eq(new.credentials.no_password_hash().map(PasswordHash::expose)),
             users::created_at.eq(DbTimestamp::new(new.created_at)),
+            users::email_verified_at.eq(new.verified_at.map(DbTimestamp::new)),
         );
         let columns = columns_of::<UserRow>();
         let inserted = match &mut self.link {

@@ -18,6 +18,8 @@ diesel::table! {
         /// Time when the deletion of the account began. Only queries of the deletion still find such an
         /// account.
         deleted_at -> Nullable<UtcTime>,
+        /// Equal to the hash without the mark if the account has no password.
+        no_password_hash -> Nullable<Text>,
     }
 }
 

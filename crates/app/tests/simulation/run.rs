@@ -84,7 +84,7 @@ impl<'a> Run<'a> {
                 let hash = PasswordHash::new(format!("{scheme}:{}", clients::password(client)));
                 let credentials = Credentials::from_hash(hash);
                 let email = EmailAddress::from_stored(clients::email(client).to_owned());
-                stage.memory.adopt(NewUser { email, credentials, created_at: DateTime::UNIX_EPOCH });
+                stage.memory.adopt(NewUser { email, credentials, created_at: DateTime::UNIX_EPOCH, verified_at: None });
             }
         }
         stage.read_rows();

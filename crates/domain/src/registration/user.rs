@@ -92,6 +92,8 @@ pub struct NewUser {
     pub credentials: Credentials,
     /// Creation time, in UTC.
     pub created_at: DateTime<Utc>,
+    /// Time when the email address was verified, in UTC; `None` if it is unverified.
+    pub verified_at: Option<DateTime<Utc>>,
 }
 
 #[cfg(test)]

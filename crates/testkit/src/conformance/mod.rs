@@ -63,7 +63,8 @@ macro_rules! store_promises {
             registration: an_account_is_found_by_number_and_by_any_spelling, a_taken_address_is_taken_in_any_spelling,
                 nothing_is_found_where_nothing_is, only_ascii_letters_are_folded, text_survives_as_it_is,
                 times_hold_to_the_microsecond, a_hash_is_replaced_only_if_it_is_the_one_that_was_read,
-                the_mark_of_a_second_factor_belongs_to_the_stored_text;
+                the_mark_of_a_second_factor_belongs_to_the_stored_text,
+                account_without_a_password_gets_one_and_loses_it, an_account_may_begin_verified;
             accounts: accounts_are_listed_by_number_page_by_page, an_account_is_switched_off_and_on_once,
                 account_admits_its_current_password_while_active,
                 a_sample_of_passwords_covers_all_ids_and_is_bounded;

@@ -48,7 +48,7 @@ pub(super) fn first_credentials() -> Credentials {
 }
 
 pub(super) fn newcomer(address: &str) -> NewUser {
-    NewUser { email: email(address), credentials: first_credentials(), created_at: at(0) }
+    NewUser { email: email(address), credentials: first_credentials(), created_at: at(0), verified_at: None }
 }
 
 pub(super) fn jti(number: u8) -> Jti {
@@ -61,8 +61,13 @@ pub(super) fn spend_record(successor: Jti) -> SpendRecord {
 
 /// Registers a new account.
 pub(super) fn register(store: &dyn Store, address: &str) -> Result<User, StoreError> {
-    let user = store.write(|tx| tx.users().insert(&newcomer(address)))?;
-    user.ok_or_else(|| StoreError::Failed(format!("{address} is taken")))
+    add_user(store, &newcomer(address))
+}
+
+/// Adds an account.
+pub(super) fn add_user(store: &dyn Store, new: &NewUser) -> Result<User, StoreError> {
+    let user = store.write(|tx| tx.users().insert(new))?;
+    user.ok_or_else(|| StoreError::Failed(format!("{} is taken", new.email.original())))
 }
 
 /// Returns the client of all requests.

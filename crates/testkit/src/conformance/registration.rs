@@ -57,7 +57,8 @@ pub fn text_survives_as_it_is(store: &dyn Store) -> Outcome {
         ("用户@例え.テスト", "käse 🔑 \u{2028}"),
         ("o'hara%_\\\"--@example.com", "'; DROP TABLE users; --"),
     ] {
-        let new = NewUser { email: email(address), credentials: credentials(password), created_at: at(0) };
+        let new =
+            NewUser { email: email(address), credentials: credentials(password), created_at: at(0), verified_at: None };
         let user = store.write(|tx| tx.users().insert(&new))?;
         let found = store.read(|tx| tx.users().find_by_email(&new.email))?;
         assert_eq!(found.first(), user.as_ref());
@@ -120,5 +121,47 @@ pub fn the_mark_of_a_second_factor_belongs_to_the_stored_text(store: &dyn Store)
     let bob = store.write(|tx| tx.users().insert(&new))?.map(|bob| bob.id);
     let found = bob.map(|bob| store.read(|tx| tx.credentials().owner(bob))).transpose()?.flatten();
     assert_eq!(found.map(|owner| owner.credentials), Some(marked));
+    Ok(())
+}
+
+pub fn account_without_a_password_gets_one_and_loses_it(store: &dyn Store) -> Outcome {
+    let new = NewUser { credentials: Credentials::without_password(hash("random")), ..newcomer("ada@example.com") };
+    let user = add_user(store, &new)?;
+    let found = || -> Result<_, StoreError> {
+        let owner = store.read(|tx| tx.credentials().owner(user.id))?.map(|owner| owner.credentials);
+        let owners = store.read(|tx| tx.credentials().owners(&user.email))?.pop().map(|owner| owner.credentials);
+        assert_eq!(owner, owners);
+        let key = BearerIdentity { user_id: user.id, session_id: None };
+        let bearer = store.read(|tx| tx.sessions().resolve_bearers(&[key]))?.pop().flatten();
+        assert_eq!(bearer.map(|bearer| bearer.has_password), owner.as_ref().map(Credentials::has_password));
+        Ok(owner)
+    };
+    let without = new.credentials;
+    assert_eq!(found()?.as_ref(), Some(&without));
+    assert!(store.write(|tx| tx.credentials().still_current(user.id, &without))?);
+    let first = without.clone().with_hash(hash("first"));
+    let steps = [
+        without.clone().marked(),
+        without.clone(),
+        first.clone(),
+        first.marked(),
+        without.clone().marked(),
+        Credentials::from_hash(hash("random")),
+    ];
+    let mut read = without;
+    for (number, new) in steps.into_iter().enumerate() {
+        assert!(store.write(|tx| tx.credentials().replace(user.id, &read, &new))?, "step {number}");
+        assert_eq!(found()?.as_ref(), Some(&new), "step {number}");
+        read = new;
+    }
+    Ok(())
+}
+
+pub fn an_account_may_begin_verified(store: &dyn Store) -> Outcome {
+    let verified_at = Some(at(-5) + TimeDelta::nanoseconds(999));
+    let new = NewUser { verified_at, ..newcomer("ada@example.com") };
+    let user = add_user(store, &new)?;
+    assert_eq!(user.email_verified_at, Some(at(-5)));
+    assert_eq!(store.read(|tx| tx.users().find(user.id))?, Some(user));
     Ok(())
 }

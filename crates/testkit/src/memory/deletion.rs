@@ -11,7 +11,7 @@ impl UserDeletion for Transaction {
         let state = self.writable()?;
         let begun = state.users.remove(&id).is_some();
         if begun {
-            state.passwords.remove(&id);
+            state.credentials.remove(&id);
             state.deleted.insert(id, now);
         }
         Ok(begun)

@@ -17,7 +17,7 @@ pub use limiter::MapLimiter;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use portcullis_domain::login::Owner;
-use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
+use portcullis_domain::registration::{EmailAddress, NewUser, User, UserId};
 use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_domain::verification::{OneTimeTokenRecord, TokenDigest};
@@ -44,8 +44,7 @@ pub struct MemoryStore {
 struct State {
     last_id: i64,
     users: BTreeMap<UserId, User>,
-    /// Stored texts of credentials.
-    passwords: BTreeMap<UserId, PasswordHash>,
+    credentials: BTreeMap<UserId, registration::CredentialRow>,
     /// Accounts being deleted.
     deleted: BTreeMap<UserId, DateTime<Utc>>,
     /// Accounts that another program's table refers to, with the table's name.
@@ -248,13 +247,14 @@ mod tests {
     use super::*;
     use chrono::TimeDelta;
     use portcullis_domain::login::Credentials;
+    use portcullis_domain::registration::PasswordHash;
 
     crate::store_conformance!(|run: &dyn Fn(&dyn Store)| run(&MemoryStore::new()));
 
     fn erin(spelled: &str) -> NewUser {
         let email = EmailAddress::from_stored(spelled.to_owned());
         let credentials = Credentials::from_hash(PasswordHash::new("$2b$".to_owned()));
-        NewUser { email, credentials, created_at: DateTime::UNIX_EPOCH }
+        NewUser { email, credentials, created_at: DateTime::UNIX_EPOCH, verified_at: None }
     }
 
     #[test]
@@ -265,6 +265,7 @@ mod tests {
         }
         let third = erin("ERIN@example.com");
         assert_eq!(store.accounts(&third.email).unwrap().len(), 2);
+        assert_eq!(store.owners(&third.email).unwrap().len(), 2);
         assert_eq!(store.write(|tx| tx.users().insert(&third)), Ok(None));
     }
 

@@ -7,9 +7,22 @@ use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User,
 use portcullis_ports::{CredentialRepository, EmailChange, StoreError, UserRepository};
 use std::ops::Bound::{Excluded, Unbounded};
 
-/// Returns the text to store.
-fn stored(credentials: &Credentials) -> PasswordHash {
-    PasswordHash::new(credentials.text().to_owned())
+/// Credentials as stored: the text, and the hash that is no password's.
+#[derive(Debug, Clone)]
+pub(super) struct CredentialRow {
+    text: PasswordHash,
+    no_password: Option<PasswordHash>,
+}
+
+impl CredentialRow {
+    fn of(credentials: &Credentials) -> Self {
+        let text = PasswordHash::new(credentials.text().to_owned());
+        Self { text, no_password: credentials.no_password_hash().cloned() }
+    }
+
+    fn has_text_of(&self, credentials: &Credentials) -> bool {
+        self.text.expose() == credentials.text()
+    }
 }
 
 impl State {
@@ -20,15 +33,16 @@ impl State {
             email,
             is_active: true,
             created_at: new.created_at.trunc_subsecs(6),
-            email_verified_at: None,
+            email_verified_at: new.verified_at.map(|time| time.trunc_subsecs(6)),
         };
         self.users.insert(user.id, user.clone());
-        self.passwords.insert(user.id, stored(&new.credentials));
+        self.credentials.insert(user.id, CredentialRow::of(&new.credentials));
         user
     }
 
     pub(super) fn credentials(&self, id: UserId) -> Option<Credentials> {
-        Some(Credentials::from_stored(self.passwords.get(&id)?.clone(), self.factors.has_confirmed(id)))
+        let CredentialRow { text, no_password } = self.credentials.get(&id)?.clone();
+        Some(Credentials::from_stored(text, no_password.as_ref(), self.factors.has_confirmed(id)))
     }
 }
 
@@ -64,7 +78,7 @@ impl UserRepository for Transaction {
 
     fn sample_passwords(&mut self, ranges: u32, each: u32) -> Result<Vec<PasswordHash>, StoreError> {
         let most = usize::try_from(ranges.saturating_mul(each)).unwrap_or(usize::MAX);
-        let credentials = self.state.passwords.keys().filter_map(|id| self.state.credentials(*id));
+        let credentials = self.state.credentials.keys().filter_map(|id| self.state.credentials(*id));
         Ok(credentials.map(Credentials::into_hash).take(most).collect())
     }
 
@@ -109,11 +123,11 @@ impl CredentialRepository for Transaction {
     fn still_current(&mut self, id: UserId, credentials: &Credentials) -> Result<bool, StoreError> {
         let state = self.writable()?;
         let active = state.users.get(&id).is_some_and(|user| user.is_active);
-        Ok(active && state.passwords.get(&id) == Some(&stored(credentials)))
+        Ok(active && state.credentials.get(&id).is_some_and(|own| own.has_text_of(credentials)))
     }
 
     fn replace(&mut self, id: UserId, expected: &Credentials, new: &Credentials) -> Result<bool, StoreError> {
-        let own = self.writable()?.passwords.get_mut(&id).filter(|own| **own == stored(expected));
-        Ok(own.map(|own| *own = stored(new)).is_some())
+        let own = self.writable()?.credentials.get_mut(&id).filter(|own| own.has_text_of(expected));
+        Ok(own.map(|own| *own = CredentialRow::of(new)).is_some())
     }
 }

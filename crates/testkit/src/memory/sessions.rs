@@ -227,8 +227,13 @@ impl SessionRepository for Transaction {
         let find = |key: &BearerIdentity| {
             let user = state.users.get(&key.user_id)?.clone();
             let credentials = state.credentials(key.user_id)?;
-            let second_factor = credentials.has_second_factor();
-            Some(ResolvedBearer { user, password: credentials.into_hash(), second_factor, session: session(key) })
+            Some(ResolvedBearer {
+                user,
+                has_password: credentials.has_password(),
+                second_factor: credentials.has_second_factor(),
+                password: credentials.into_hash(),
+                session: session(key),
+            })
         };
         Ok(keys.iter().map(find).collect())
     }

@@ -95,8 +95,8 @@ impl Counted for Register {
             return Err(RegisterReason::EmailTaken.into());
         }
         let hash = self.hasher.hash(input.password.password(), &caller.cancellation)?;
-        let credentials = Credentials::from_hash(hash);
-        let new = NewUser { email: input.email.clone(), credentials, created_at: self.clock.now() };
+        let (email, credentials) = (input.email.clone(), Credentials::from_hash(hash));
+        let new = NewUser { email, credentials, created_at: self.clock.now(), verified_at: None };
         let user = self.store.write(|tx| self.add(&new, caller, tx))?;
         self.outbox.notify_worker();
         tracing::info!(target: LOG, user_id = user.id.get(), "User created");

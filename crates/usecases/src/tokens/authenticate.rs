@@ -16,6 +16,8 @@ pub struct Authenticated {
     pub user: User,
     /// Hash of its password at that time.
     pub password: PasswordHash,
+    /// `true` if the account has a password. If not, the hash is one of random bytes.
+    pub has_password: bool,
     /// The session. `None` for a token issued by the FastAPI app.
     pub session_id: Option<SessionId>,
     /// Last authentication of the session's user, if recorded.
@@ -105,7 +107,7 @@ impl Authenticate {
 
     fn judged(&self, inquiry: BearerLookup, found: Option<ResolvedBearer>) -> BearerLookupResult {
         let BearerLookup { identity, forget } = inquiry;
-        let Some(ResolvedBearer { user, password, session, second_factor }) = found else {
+        let Some(ResolvedBearer { user, password, has_password, second_factor, session }) = found else {
             return BearerLookupResult(Ok(Err(BearerRejection::Unknown)));
         };
         let authentication = session.as_ref().and_then(|session| session.authentication);
@@ -116,7 +118,7 @@ impl Authenticate {
             (true, _, _) if second_factor && authentication.is_none() => Err(BearerRejection::Revoked),
             (true, Some(_), SessionState::Expired) => Err(BearerRejection::Expired),
             (true, session_id, _) => {
-                Ok(Authenticated { user, password, session_id, authentication, second_factor, forget })
+                Ok(Authenticated { user, password, has_password, session_id, authentication, second_factor, forget })
             }
         }))
     }

@@ -129,7 +129,7 @@ impl VerifyEmail {
             return Ok((owner, keep, false));
         }
         let PasswordFate::Removed(nobodys) = fate else { return Err(VerifyAttemptError::Outdated) };
-        let credentials = owner.credentials.clone().with_hash(nobodys.clone());
+        let credentials = owner.credentials.clone().with_password_removed(nobodys.clone());
         if !tx.credentials().replace(owner.user.id, &owner.credentials, &credentials)? {
             return Err(VerifyAttemptError::Outdated);
         }

@@ -116,6 +116,7 @@ impl World {
             email: EmailAddress::from_stored(email.to_owned()),
             credentials: Credentials::from_hash(PasswordHash::new(hash.to_owned())),
             created_at: DateTime::UNIX_EPOCH,
+            verified_at: None,
         })
     }
 

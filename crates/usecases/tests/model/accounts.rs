@@ -38,7 +38,8 @@ const SECRET: [u8; 20] = [7; 20];
 static FIRST: LazyLock<(Owner, MemoryStore)> = LazyLock::new(|| {
     let (store, email) = (MemoryStore::new(), EmailAddress::from_stored("ada@example.org".to_owned()));
     let credentials = Credentials::from_hash(PasswordHash::new("new:old password".to_owned()));
-    let new = NewUser { email: email.clone(), credentials: credentials.clone(), created_at: moment(0) };
+    let new =
+        NewUser { email: email.clone(), credentials: credentials.clone(), created_at: moment(0), verified_at: None };
     let user = store.adopt(new);
     let token = OneTimeTokenRecord {
         digest: TokenDigest::new(CODE),

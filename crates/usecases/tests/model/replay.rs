@@ -242,7 +242,8 @@ impl SessionRepository for TapeTx<'_> {
                 Reply::Session { ended } => {
                     let Owner { user, credentials } = account();
                     let (password, session) = (credentials.hash().clone(), Some(session(number, ended)));
-                    Ok(Some(ResolvedBearer { user, password, second_factor: false, session }))
+                    let (has_password, second_factor) = (credentials.has_password(), false);
+                    Ok(Some(ResolvedBearer { user, password, has_password, second_factor, session }))
                 }
                 other => panic!("no answer to this: {other:?}"),
             }

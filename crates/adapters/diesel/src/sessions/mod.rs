@@ -6,9 +6,8 @@ mod statements;
 
 pub(crate) use rows::{NewEventRow, OriginRow, SessionRow, columns};
 
+use crate::credentials::{CredentialRow, credential_columns};
 use crate::engine::{Link, columns_of};
-use crate::factors::has_second_factor;
-use crate::password::StoredPassword;
 use crate::registration::UserRow;
 use crate::schema::{session_events, sessions, users};
 use crate::statement::Statement;
@@ -19,7 +18,7 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::auto_type;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
-use portcullis_domain::login::Authentication;
+use portcullis_domain::login::{Authentication, Credentials};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{
     ClientInfo, EventKind, KeepSessions, Session, SessionEnd, SessionEvent, SessionId, SourceHash,
@@ -63,12 +62,18 @@ fn event_of(session_end: &SessionEnd) -> SessionEvent {
     SessionEvent { at: session_end.at, kind: session_end.reason.into(), client: session_end.client.clone() }
 }
 
-/// Account of a bearer, its hash, whether it has a second factor, and the session.
-type BearerRow = ((UserRow, StoredPassword, bool), Option<SessionRow>);
+/// Account of a bearer, its credentials, and the session.
+type BearerRow = (UserRow, CredentialRow, Option<SessionRow>);
 
-fn bearer(((user, password, second_factor), session): BearerRow) -> Result<ResolvedBearer, StoreError> {
-    let session = session.map(Session::try_from).transpose()?;
-    Ok(ResolvedBearer { user: user.try_into()?, password: password.into_hash(), second_factor, session })
+fn bearer((user, credentials, session): BearerRow) -> Result<ResolvedBearer, StoreError> {
+    let credentials = Credentials::from(credentials);
+    Ok(ResolvedBearer {
+        user: user.try_into()?,
+        has_password: credentials.has_password(),
+        second_factor: credentials.has_second_factor(),
+        password: credentials.into_hash(),
+        session: session.map(Session::try_from).transpose()?,
+    })
 }
 
 impl SessionRepository for Transaction<'_> {
@@ -265,8 +270,8 @@ impl Transaction<'_> {
         let sid = key.session_id.map(|id| id.to_string()).unwrap_or_default();
         let own = sessions::user_id.eq(users::id).and(sessions::sid.eq(sid));
         let query = users::table.left_join(sessions::table.on(own)).filter(users::id.eq(key.user_id.get()));
-        let account = (columns_of::<UserRow>(), users::hashed_password, has_second_factor());
-        let query = query.select((account, columns_of::<Option<SessionRow>>()));
+        let columns = (columns_of::<UserRow>(), credential_columns(), columns_of::<Option<SessionRow>>());
+        let query = query.select(columns);
         self.first::<BearerRow>(query)?.map(bearer).transpose()
     }
 
@@ -276,8 +281,8 @@ impl Transaction<'_> {
         let sids = keys.iter().filter_map(|key| key.session_id).map(|id| id.to_string());
         let asked_for = sessions::user_id.eq(users::id).and(sessions::sid.eq_any(sids));
         let query = users::table.left_join(sessions::table.on(asked_for)).filter(users::id.eq_any(ids));
-        let account = (columns_of::<UserRow>(), users::hashed_password, has_second_factor());
-        let query = query.select((account, columns_of::<Option<SessionRow>>()));
+        let columns = (columns_of::<UserRow>(), credential_columns(), columns_of::<Option<SessionRow>>());
+        let query = query.select(columns);
         let rows = self.load::<BearerRow>(query)?.into_iter();
         let found = rows.map(bearer).collect::<Result<Vec<_>, _>>()?;
         Ok(keys.iter().map(|key| chosen(&found, key)).collect())

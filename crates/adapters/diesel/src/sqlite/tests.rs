@@ -24,7 +24,7 @@ pub(super) fn store(folder: &TempDir) -> SqliteStore {
 pub(super) fn register(store: &SqliteStore, number: u32) -> Result<Option<User>, StoreError> {
     let email = EmailAddress::from_stored(format!("{number}-{:0>200}@example.com", ""));
     let credentials = Credentials::from_hash(PasswordHash::new("$2b$12$hash".to_owned()));
-    let new = NewUser { email, credentials, created_at: DateTime::UNIX_EPOCH };
+    let new = NewUser { email, credentials, created_at: DateTime::UNIX_EPOCH, verified_at: None };
     store.write(|tx| tx.users().insert(&new))
 }
 

@@ -16,6 +16,7 @@ macro_rules! on_both {
 }
 
 mod adoption;
+mod credentials;
 mod databases;
 mod inspection;
 mod logs;

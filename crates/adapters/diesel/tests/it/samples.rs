@@ -54,7 +54,7 @@ pub(crate) fn impatient() -> StoreOptions {
 pub(crate) fn newcomer(address: &str) -> NewUser {
     let email = EmailAddress::from_stored(address.to_owned());
     let credentials = Credentials::from_hash(PasswordHash::new("$2b$12$hash".to_owned()));
-    NewUser { email, credentials, created_at: now() }
+    NewUser { email, credentials, created_at: now(), verified_at: None }
 }
 
 pub(crate) fn register(store: &dyn Store, address: &str) -> Result<Option<User>, StoreError> {
