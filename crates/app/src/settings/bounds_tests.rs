@@ -81,6 +81,8 @@ const TABLE: &[(&str, &str, &str)] = &[
         "all|none,new_device|verify_email|new_device,|new_device;session_theft",
     ),
     ("REQUIRE_VERIFIED_EMAIL", "yes", "always"),
+    ("REDIRECT_URIS", "https://a.example/b", "http://a.example/b|https://localhost/b"),
+    ("PROVIDER_PRIVATE_ADDRESSES", "on", "always"),
     ("TRUSTED_PROXIES", "::1, 10.0.0.0/8", "proxy|10.0.0.1/8|10.0.0.0/8,"),
     (
         "CORS_ORIGINS",

@@ -33,12 +33,12 @@ const REDIS_URL: Setting =
 pub(super) const SETTINGS: [Setting; 11] =
     [ENABLED, ACCOUNT, DEVICE, SOURCE, MAIL, REFRESH, DEAD_REFRESH, MFA, PROXIES, FORWARDED_HEADER, REDIS_URL];
 
-const fn window(name: &'static str, default: &'static str) -> Setting {
+const fn window(name: &'static str, default: &'static str) -> Setting<'static> {
     let accepted = "attempts and a period, such as 10/15m: 1 to 100 attempts in 1s to 24h";
     Setting::new(name, Some(default), accepted)
 }
 
-const fn flow(name: &'static str, default: &'static str) -> Setting {
+const fn flow(name: &'static str, default: &'static str) -> Setting<'static> {
     let accepted = "calls, a period and a burst, such as 300/5m,burst=100: 1 to 1000000 calls in 1s to 24h, and 0 to \
                     1000000 calls at once besides the one that is due; without a burst, all calls at once";
     Setting::new(name, Some(default), accepted)

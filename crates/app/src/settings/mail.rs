@@ -47,7 +47,7 @@ const REQUIRE_VERIFIED: Setting = Setting::switch("REQUIRE_VERIFIED_EMAIL", "fal
 pub(super) const SETTINGS: [Setting; 9] =
     [PUBLIC_URL, VERIFY_URL, RESET_URL, SMTP_URL, MAIL_FROM, MAIL_DIR, MAIL_TEMPLATES, MAIL_NOTICES, REQUIRE_VERIFIED];
 
-const fn page(name: &'static str) -> Setting {
+const fn page(name: &'static str) -> Setting<'static> {
     let accepted = "https://host/path with {token} in place of the token; http:// only on a loopback address";
     Setting::new(name, None, accepted)
 }
@@ -181,11 +181,16 @@ fn own_url(server: &Server) -> String {
 }
 
 fn read_public(text: &str) -> Result<String, InvalidValue> {
+    check_place(text)?;
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// Checks a URL that has no more than a host, a port and a path.
+pub(super) fn check_place(text: &str) -> Result<(), InvalidValue> {
     if text.contains(['?', '#', '{', '}']) {
         return Err(InvalidValue("has more than a host, a port and a path"));
     }
-    check_url(text)?;
-    Ok(text.trim_end_matches('/').to_owned())
+    check_url(text)
 }
 
 fn read_page(text: &str) -> Result<String, InvalidValue> {
@@ -203,7 +208,7 @@ fn read_page(text: &str) -> Result<String, InvalidValue> {
 }
 
 /// Checks that the URL uses TLS, or http on a loopback address.
-fn check_url(text: &str) -> Result<(), InvalidValue> {
+pub(super) fn check_url(text: &str) -> Result<(), InvalidValue> {
     if !text.starts_with("https://") && !text.starts_with("http://") {
         return Err(InvalidValue("starts with neither https:// nor http://"));
     }

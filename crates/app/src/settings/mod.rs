@@ -7,6 +7,7 @@ mod cors;
 mod database;
 mod dotenv;
 mod encryption;
+mod family;
 mod files;
 mod host;
 mod interpolation;
@@ -19,6 +20,8 @@ mod mfa;
 mod misspelt;
 mod passwords;
 mod print;
+mod providers;
+mod redirects;
 mod secret;
 mod server;
 mod setting;
@@ -42,6 +45,7 @@ pub(crate) use mfa::Mfa;
 pub(crate) use passwords::Passwords;
 pub(crate) use print::printed;
 pub use print::render;
+pub(crate) use providers::Providers;
 pub use server::Server;
 pub use setting::SettingsError;
 pub use sources::Sources;
@@ -69,6 +73,7 @@ const SETTINGS: [&[Setting]; 13] = [
     &logging::SETTINGS,
     &metrics::SETTINGS,
     &traces::SETTINGS,
+    &providers::SETTINGS,
 ];
 
 /// The whole configuration. Its `Debug` output contains no secret.
@@ -96,6 +101,7 @@ pub struct WithoutKeys {
     pub(crate) logging: Logging,
     pub(crate) metrics: Metrics,
     pub(crate) traces: Traces,
+    pub(crate) providers: Providers,
     /// Weak settings, logged at the start and reported by `doctor`.
     pub(crate) warnings: Vec<Warning>,
 }
@@ -116,6 +122,7 @@ impl WithoutKeys {
     pub(crate) fn read(sources: &Sources) -> Result<Self, SettingsError> {
         let mut warnings = sources.exposed_secrets();
         warnings.extend(sources.misspelt());
+        warnings.extend(sources.unlisted());
         let server = Server::read(sources)?;
         let mail = Mail::read(sources, &server, &mut warnings)?;
         Ok(Self {
@@ -129,6 +136,7 @@ impl WithoutKeys {
             logging: Logging::read(sources, server.debug)?,
             metrics: Metrics::read(sources)?,
             traces: Traces::read(sources, &mut warnings)?,
+            providers: Providers::read(sources, &mut warnings)?,
             server,
             warnings,
         })

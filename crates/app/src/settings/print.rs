@@ -1,13 +1,15 @@
 //! The configuration for display in `config print`, with secrets masked.
 
+use super::Settings;
+use super::family;
 use super::setting::{Setting, SettingsError};
+use super::sources;
 use super::sources::Sources;
-use super::{SETTINGS, Settings};
 use std::fmt::Write as _;
 
 /// A setting for display.
 pub(crate) struct PrintedSetting {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// Secrets as their length, URLs without passwords. `None` if not set.
     pub(crate) value: Option<String>,
     pub(crate) origin: String,
@@ -15,7 +17,12 @@ pub(crate) struct PrintedSetting {
 
 /// Lists all settings for display.
 pub(crate) fn printed(sources: &Sources) -> impl Iterator<Item = PrintedSetting> {
-    SETTINGS.into_iter().flatten().map(|setting| match sources.find(setting) {
+    sources.names().into_iter().filter_map(|name| Some(print(sources, &sources::setting(&name)?)))
+}
+
+fn print(sources: &Sources, setting: &Setting) -> PrintedSetting {
+    let name = setting.name.to_owned();
+    match sources.find(setting) {
         Some((value, origin)) => {
             let shown = (setting.display)(&value);
             // An invalid value is hidden completely: a password may be anywhere in it.
@@ -25,25 +32,28 @@ pub(crate) fn printed(sources: &Sources) -> impl Iterator<Item = PrintedSetting>
                 shown
             };
             let value = shown.trim().replace(char::is_control, "?");
-            PrintedSetting { name: setting.name, value: Some(value), origin: origin.to_owned() }
+            PrintedSetting { name, value: Some(value), origin: origin.to_owned() }
         }
-        None => PrintedSetting { name: setting.name, value: None, origin: "default".to_owned() },
-    })
+        None => PrintedSetting { name, value: None, origin: "default".to_owned() },
+    }
 }
 
 /// Text displayed instead of an invalid value.
 const REFUSED: &str = "(refused)";
 
-/// Returns whether the value of a setting is invalid, both on its own and together with the current `DEBUG`.
+/// Returns whether the value of a setting is invalid, both on its own and together with the current `DEBUG`; of
+/// a provider's setting, together with the provider's kind.
 fn is_refused(sources: &Sources, setting: &Setting) -> bool {
-    // Two settings depend on another one: ALGORITHM decides whether the file is read, and the domain must cover
-    // the host of PUBLIC_URL.
-    let contexts: &[&[&str]] = match setting.name {
-        "PRIVATE_KEY_FILE" => &[&["ALGORITHM"]],
-        "COOKIE_DOMAIN" => &[&["PUBLIC_URL"]],
-        _ => &[&[], &["DEBUG"]],
+    let of_provider = family::context(setting.name);
+    let contexts = match setting.name {
+        // ALGORITHM decides whether the file is read.
+        "PRIVATE_KEY_FILE" => vec![vec!["ALGORITHM".to_owned()]],
+        // The domain must cover the host of PUBLIC_URL.
+        "COOKIE_DOMAIN" => vec![vec!["PUBLIC_URL".to_owned()]],
+        _ if !of_provider.is_empty() => vec![of_provider],
+        _ => vec![Vec::new(), vec!["DEBUG".to_owned()]],
     };
-    let passes = |context: &&[&str]| match Settings::read(&sources.only(setting.name, context)) {
+    let passes = |context: &Vec<String>| match Settings::read(&sources.only(setting.name, context)) {
         Ok(_) => true,
         Err(SettingsError::Bad { name, .. }) => name != setting.name && !context.contains(&name),
         Err(_) => false,
@@ -62,6 +72,7 @@ pub fn render(sources: &Sources) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::SETTINGS;
     use super::*;
 
     fn printed(environment: &[(&str, &str)]) -> String {

@@ -5,20 +5,23 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 /// A setting.
-pub(super) struct Setting {
+#[derive(Clone, Copy)]
+pub(super) struct Setting<'n> {
     /// Name of the environment variable.
-    pub(super) name: &'static str,
+    pub(super) name: &'n str,
     /// Default value, as an operator would write it.
     pub(super) default: Option<&'static str>,
     /// Accepted values, for error messages.
     pub(super) accepted: &'static str,
     /// Formats a value for display; masks secrets.
     pub(super) display: fn(&str) -> String,
+    /// True if the value can be in a file although it is not a secret.
+    may_be_in_file: bool,
 }
 
 /// A setting that is a whole number.
 pub(super) struct Number<T> {
-    pub(super) setting: Setting,
+    pub(super) setting: Setting<'static>,
     pub(super) range: RangeInclusive<T>,
 }
 
@@ -36,7 +39,7 @@ impl fmt::Display for InvalidValue {
 #[derive(Debug, PartialEq, Eq)]
 pub enum SettingsError {
     /// Missing or invalid setting.
-    Bad { name: &'static str, fault: String, accepted: &'static str },
+    Bad { name: String, fault: String, accepted: &'static str },
     /// Syntax error in `.env`.
     Line { line: usize },
     /// Unreadable file, `.env` or `portcullis.toml`.
@@ -76,10 +79,10 @@ impl fmt::Display for SettingsError {
     }
 }
 
-impl Setting {
+impl Setting<'static> {
     /// Creates a setting whose value is displayed as it is.
     pub(super) const fn new(name: &'static str, default: Option<&'static str>, accepted: &'static str) -> Self {
-        Self { name, default, accepted, display: str::to_owned }
+        Self { name, default, accepted, display: str::to_owned, may_be_in_file: false }
     }
 
     /// Creates a boolean setting.
@@ -102,21 +105,33 @@ impl Setting {
         Self { display, ..self }
     }
 
+    /// Returns the same setting under another name.
+    pub(super) const fn named<'n>(self, name: &'n str) -> Setting<'n> {
+        Setting { name, ..self }
+    }
+
+    /// Also accepts a file with the value (`NAME_FILE`), as for secrets.
+    pub(super) const fn or_file(self) -> Self {
+        Self { may_be_in_file: true, ..self }
+    }
+}
+
+impl Setting<'_> {
     /// Returns whether the value is a secret, which means that `display` masks it.
     pub(super) fn is_secret(&self) -> bool {
         const PROBE: &str = "probe";
         (self.display)(PROBE) != PROBE
     }
 
-    /// Returns the name of the setting for a file with the value (`NAME_FILE`), or `None` if the value is
-    /// not a secret.
+    /// Returns the name of the setting for a file with the value (`NAME_FILE`), or `None` if the value cannot
+    /// be in a file.
     pub(super) fn file_name(&self) -> Option<String> {
-        self.is_secret().then(|| format!("{}_FILE", self.name))
+        (self.may_be_in_file || self.is_secret()).then(|| format!("{}_FILE", self.name))
     }
 
     /// Creates an error for this setting. The fault must not contain any part of the value.
     pub(super) fn invalid(&self, fault: impl fmt::Display) -> SettingsError {
-        SettingsError::Bad { name: self.name, fault: fault.to_string(), accepted: self.accepted }
+        SettingsError::Bad { name: self.name.to_owned(), fault: fault.to_string(), accepted: self.accepted }
     }
 }
 

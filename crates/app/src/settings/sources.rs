@@ -4,6 +4,7 @@
 
 use super::SETTINGS;
 use super::dotenv::{self, BrokenLine};
+use super::family;
 use super::files::{self, Contents, ReadFile};
 use super::misspelt;
 use super::setting::{Number, Setting, SettingsError};
@@ -14,7 +15,6 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::ErrorKind;
@@ -72,7 +72,7 @@ impl Sources {
         let dotenv = dotenv::parse(dotenv, &lookup).map_err(|BrokenLine(line)| SettingsError::Line { line })?;
         let names = environment.keys().filter_map(|name| name.to_str()).map(|name| (name, "environment"));
         let names = names.chain(dotenv.keys().map(|name| (name.as_str(), DOTENV)));
-        let near_misses = near_misses(names);
+        let names: Vec<_> = names.map(|(name, origin)| (name.to_owned(), origin)).collect();
         let dotenv = dotenv.into_iter().filter_map(|(name, value)| Some((name, value?)));
         let dotenv = Layer::new(DOTENV, dotenv, |_, value| Ok(value))?;
         let variables = environment.iter().filter_map(|(name, value)| Some((name.to_str()?, value)));
@@ -80,15 +80,61 @@ impl Sources {
             value.to_str().map(str::to_owned).ok_or_else(|| setting.invalid("is not UTF-8"))
         })?;
         let merged = Figment::new().merge(defaults()).merge(toml).merge(dotenv).merge(environment);
-        Self { merged, files, open: Vec::new(), near_misses }.with_secrets_of_files()
+        let sources = Self { merged, files, open: Vec::new(), near_misses: Vec::new() }.with_family_defaults();
+        let near_misses = sources.near_misses_among(names);
+        Self { near_misses, ..sources }.with_secrets_of_files()
+    }
+
+    /// Adds the defaults of the settings that exist for each provider.
+    fn with_family_defaults(mut self) -> Self {
+        let default = |name: String| {
+            let value = setting(&name)?.default?;
+            Some((name, Value::from(value)))
+        };
+        let values: Dict = self.family_names().filter_map(default).collect();
+        if !values.is_empty() {
+            self.merged = self.merged.join(Layer { origin: DEFAULT.into(), values });
+        }
+        self
+    }
+
+    /// Lists the providers of `PROVIDERS`, in capitals. Leaves out names that are not valid.
+    fn providers(&self) -> impl Iterator<Item = String> + use<> {
+        let list = self.find_named(family::LIST).map(|(list, _)| list.to_ascii_uppercase()).unwrap_or_default();
+        let names: Vec<_> = list.split(',').map(|name| name.trim().to_owned()).collect();
+        names.into_iter().filter(|name| family::is_member(name))
+    }
+
+    fn family_names(&self) -> impl Iterator<Item = String> + use<> {
+        self.providers().flat_map(|provider| family::names(&provider))
+    }
+
+    /// Lists the names of all settings, those of the listed providers included.
+    pub(super) fn names(&self) -> Vec<String> {
+        let own = SETTINGS.into_iter().flatten().map(|setting| setting.name.to_owned());
+        own.chain(self.family_names()).collect()
+    }
+
+    /// Returns warnings for settings of providers that `PROVIDERS` does not list.
+    pub(super) fn unlisted(&self) -> Vec<Warning> {
+        let listed: Vec<_> = self.providers().collect();
+        let data = self.merged.data().unwrap_or_default();
+        let names = data.into_values().flatten().map(|(name, _)| name);
+        let unlisted = |name: &String| family::member_of(name).is_some_and(|provider| !listed.contains(&provider));
+        let warn = |name: String| {
+            let what = format!("{name} has no effect, because {} does not list its provider", family::LIST);
+            Warning::new(what, "add the provider, or remove the setting")
+        };
+        names.filter(unlisted).map(warn).collect()
     }
 
     /// Adds the secrets that are in separate files.
     fn with_secrets_of_files(mut self) -> Result<Self, SettingsError> {
-        for setting in SETTINGS.into_iter().flatten() {
+        for own in self.names() {
+            let Some(setting) = setting(&own) else { continue };
             let Some(name) = setting.file_name() else { continue };
             let Some((path, origin)) = self.find_named(&name) else { continue };
-            if !self.is_default(setting) {
+            if !self.is_default(&setting) {
                 return Err(setting.invalid(format!("is set, but {name} is set too")));
             }
             let unreadable = |kind| setting.invalid(format!("{name} names a file that cannot be read ({kind})"));
@@ -109,9 +155,10 @@ impl Sources {
 
     /// Returns warnings for `.env` and `portcullis.toml` if they are world-readable and contain a secret.
     pub(super) fn exposed_secrets(&self) -> Vec<Warning> {
+        let names = self.names();
         let holds_secret = |file: &&&str| {
-            SETTINGS.into_iter().flatten().any(|setting| {
-                let found = self.find(setting).filter(|(_, origin)| *origin == **file);
+            names.iter().filter_map(|name| setting(name)).any(|setting| {
+                let found = self.find(&setting).filter(|(_, origin)| *origin == **file);
                 found.is_some_and(|(value, _)| {
                     let names_nobody = value.contains("://") && !value.contains(['@', '?']);
                     (setting.display)(&value) != value.trim() && !names_nobody
@@ -123,6 +170,17 @@ impl Sources {
             Warning::new(what, Warning::CHMOD)
         };
         self.open.iter().filter(holds_secret).map(warn).collect()
+    }
+
+    fn near_misses_among(&self, names: Vec<(String, &'static str)>) -> Vec<NearMiss> {
+        let mut all = known_names();
+        all.extend(self.providers().flat_map(|provider| family::names_with_files(&provider)));
+        let near_miss = |(name, origin): (String, &'static str)| {
+            let is_known = known(&name.to_ascii_uppercase()).is_some();
+            let meant = misspelt::meant(&name, &all).filter(|_| !is_known)?.clone();
+            Some(NearMiss { name: toml::shown(&name), origin, meant })
+        };
+        names.into_iter().filter_map(near_miss).collect()
     }
 
     /// Returns warnings for misspelt settings. Ignores a name if the setting itself is set: the name then
@@ -139,7 +197,8 @@ impl Sources {
 
     /// Returns the settings that name world-readable files with secrets.
     pub(crate) fn world_readable_files(&self) -> Vec<String> {
-        let names = SETTINGS.into_iter().flatten().filter_map(Setting::file_name);
+        let names = self.names();
+        let names = names.iter().filter_map(|name| setting(name)?.file_name());
         let open = |name: &String| {
             let path = self.find_named(name).map(|(path, _)| path);
             path.is_some_and(|path| (self.files)(Path::new(path.trim())).is_ok_and(|contents| contents.world_readable))
@@ -149,16 +208,16 @@ impl Sources {
 
     /// Returns sources with the defaults, a valid secret, a trace endpoint (without one the trace settings
     /// are not read) and the values of the given settings only.
-    pub(super) fn only(&self, name: &str, context: &[&str]) -> Self {
+    pub(super) fn only(&self, name: &str, context: &[String]) -> Self {
         // Accepted as a secret, but used only for this validation.
         let secret: String = (1_u64..5).map(|n| format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
-        let values = std::iter::once(&name).chain(context);
-        let values = values.filter_map(|name| Some(((*name).to_owned(), Value::from(self.find_named(name)?.0))));
+        let values = std::iter::once(name).chain(context.iter().map(String::as_str));
+        let values = values.filter_map(|name| Some((name.to_owned(), Value::from(self.find_named(name)?.0))));
         let needed = [("SECRET_KEY", secret), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318".to_owned())];
         let needed = needed.map(|(name, value)| (name.to_owned(), Value::from(value)));
         let values = needed.into_iter().chain(values).collect();
         let merged = Figment::new().merge(defaults()).merge(Layer { origin: "set".into(), values });
-        Self { merged, files: self.files, open: Vec::new(), near_misses: Vec::new() }
+        Self { merged, files: self.files, open: Vec::new(), near_misses: Vec::new() }.with_family_defaults()
     }
 
     /// Returns the value of a setting and its origin, or `None` if it has neither value nor default.
@@ -254,10 +313,10 @@ impl Layer {
     ) -> Result<Self, SettingsError> {
         let mut values = Dict::new();
         for (name, value) in variables {
-            let Some((name, setting)) = known(name.as_ref()) else { continue };
-            if let Entry::Vacant(place) = values.entry(name) {
-                place.insert(Value::from(text(setting, value)?));
-            }
+            let name = name.as_ref().to_ascii_uppercase();
+            let Some(setting) = known(&name).filter(|_| !values.contains_key(&name)) else { continue };
+            let value = Value::from(text(&setting, value)?);
+            values.insert(name, value);
         }
         Ok(Self { origin: origin.into(), values })
     }
@@ -279,29 +338,22 @@ fn defaults() -> Layer {
     Layer { origin: DEFAULT.into(), values }
 }
 
-/// Lists all names that can be set: settings, and `NAME_FILE` for secrets.
+/// Lists the names that can be set, except those of providers: settings, and `NAME_FILE` for secrets.
 pub(super) fn known_names() -> Vec<String> {
     let settings = SETTINGS.into_iter().flatten();
     settings.flat_map(|setting| [Some(setting.name.to_owned()), setting.file_name()]).flatten().collect()
 }
 
-/// Finds the setting that a name refers to, case-insensitively. Returns it with the name in capitals.
-fn known(name: &str) -> Option<(String, &'static Setting)> {
-    let upper = name.to_ascii_uppercase();
-    let stem = upper.strip_suffix("_FILE");
-    let mut settings = SETTINGS.into_iter().flatten();
-    let setting =
-        settings.find(|setting| setting.name == upper || stem == Some(setting.name) && setting.is_secret())?;
-    Some((upper, setting))
+/// Finds a setting by its name in capitals.
+pub(super) fn setting(name: &str) -> Option<Setting<'_>> {
+    let own = SETTINGS.into_iter().flatten().find(|setting| setting.name == name);
+    own.copied().or_else(|| family::setting(name))
 }
 
-fn near_misses<'a>(names: impl Iterator<Item = (&'a str, &'static str)>) -> Vec<NearMiss> {
-    let all = known_names();
-    let near_miss = |(name, origin): (&str, &'static str)| {
-        let meant = misspelt::meant(name, &all)?.clone();
-        Some(NearMiss { name: toml::shown(name), origin, meant })
-    };
-    names.filter_map(near_miss).collect()
+/// Finds the setting that a name in capitals refers to: its own, or `NAME_FILE`.
+pub(super) fn known(name: &str) -> Option<Setting<'_>> {
+    let of_file = || setting(name.strip_suffix("_FILE")?).filter(|setting| setting.file_name().is_some());
+    setting(name).or_else(of_file)
 }
 
 /// Reads a file. Returns an empty string if it does not exist.

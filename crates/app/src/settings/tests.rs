@@ -346,7 +346,10 @@ fn example_lists_every_setting_with_default_and_refused_secret() {
             named.iter().find(|(name, _)| *name == setting.name).unwrap_or_else(|| panic!("{}", setting.name));
         assert!(setting.default.is_none_or(|default| default == *value), "{}", setting.name);
     }
-    assert_eq!(named.len(), SETTINGS.into_iter().flatten().count());
+    for name in family::names("CORP") {
+        assert!(named.iter().any(|(found, _)| *found == name), "{name}");
+    }
+    assert_eq!(named.len(), SETTINGS.into_iter().flatten().count() + family::names("CORP").len());
     let all = EXAMPLE
         .replace("# CORS", "CORS")
         .replace("# TRUSTED", "TRUSTED")

@@ -1,8 +1,9 @@
 //! The file `portcullis.toml`: settings by their lower-case names. An unknown name is an error, because a
 //! misspelt setting that has no effect may be a security setting.
 
+use super::family;
 use super::setting::SettingsError;
-use super::sources::known_names;
+use super::sources::{known, known_names};
 use toml::{Table, Value};
 
 /// Minimum Jaro-Winkler similarity (0 to 1) of a suggested name.
@@ -16,17 +17,17 @@ pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, SettingsError> 
 }
 
 fn read(name: &str, value: Value) -> Result<(String, String), SettingsError> {
-    let known = known_names();
-    let Some(setting) = known.iter().find(|known| known.to_ascii_lowercase() == name) else {
-        return Err(unknown(name, &known));
-    };
+    let upper = name.to_ascii_uppercase();
+    if known(&upper).is_none() || name != upper.to_ascii_lowercase() {
+        return Err(unknown(name, &[known_names(), family::candidates(&upper)].concat()));
+    }
     let text = match value {
         Value::String(text) => text,
         Value::Integer(number) => number.to_string(),
         Value::Boolean(switch) => switch.to_string(),
         _ => return Err(SettingsError::TomlValue { name: shown(name) }),
     };
-    Ok((setting.clone(), text))
+    Ok((upper, text))
 }
 
 fn unknown(name: &str, known: &[String]) -> SettingsError {

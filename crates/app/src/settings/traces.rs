@@ -11,66 +11,46 @@ use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use url::Url;
 
-const ENDPOINT: Setting = Setting {
-    name: "OTEL_EXPORTER_OTLP_ENDPOINT",
-    default: None,
-    accepted: "http or https URL of a collector that accepts OTLP, such as http://localhost:4318",
-    display: str::to_owned,
-};
-const PROTOCOL: Setting = Setting {
-    name: "OTEL_EXPORTER_OTLP_PROTOCOL",
-    default: Some("http/protobuf"),
-    accepted: "http/protobuf, grpc",
-    display: str::to_owned,
-};
-const HEADERS: Setting = Setting {
-    name: "OTEL_EXPORTER_OTLP_HEADERS",
-    default: None,
-    accepted: "comma-separated name=value pairs, with commas in values percent-encoded",
-    display: setting::secret,
-};
-const TIMEOUT: Setting = Setting {
-    name: "OTEL_EXPORTER_OTLP_TIMEOUT",
-    default: Some("10000"),
-    accepted: "whole milliseconds from 1 to 60000",
-    display: str::to_owned,
-};
-const DISABLED: Setting = Setting {
-    name: "OTEL_SDK_DISABLED",
-    default: Some("false"),
-    accepted: "true (in any case) to send no traces; anything else counts as false",
-    display: str::to_owned,
-};
-const EXPORTER: Setting = Setting {
-    name: "OTEL_TRACES_EXPORTER",
-    default: Some("otlp"),
-    accepted: "otlp, or none to send no traces; other names in a comma-separated list are ignored",
-    display: str::to_owned,
-};
-const SERVICE_NAME: Setting = Setting {
-    name: "OTEL_SERVICE_NAME",
-    default: Some("portcullis"),
-    accepted: "a line of at most 100 characters",
-    display: str::to_owned,
-};
-const RESOURCE: Setting = Setting {
-    name: "OTEL_RESOURCE_ATTRIBUTES",
-    default: None,
-    accepted: "comma-separated name=value pairs, with commas in values percent-encoded",
-    display: str::to_owned,
-};
-const SAMPLER: Setting = Setting {
-    name: "OTEL_TRACES_SAMPLER",
-    default: Some("parentbased_always_on"),
-    accepted: "parentbased_always_on, parentbased_always_off, parentbased_traceidratio, always_on, always_off, traceidratio",
-    display: str::to_owned,
-};
-const SAMPLER_ARG: Setting = Setting {
-    name: "OTEL_TRACES_SAMPLER_ARG",
-    default: Some("1.0"),
-    accepted: "the fraction of traces that the traceidratio samplers keep, a number from 0 to 1",
-    display: str::to_owned,
-};
+const ENDPOINT: Setting = Setting::new(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    None,
+    "http or https URL of a collector that accepts OTLP, such as http://localhost:4318",
+);
+const PROTOCOL: Setting = Setting::new("OTEL_EXPORTER_OTLP_PROTOCOL", Some("http/protobuf"), "http/protobuf, grpc");
+const HEADERS: Setting = Setting::new(
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    None,
+    "comma-separated name=value pairs, with commas in values percent-encoded",
+)
+.shown_by(setting::secret);
+const TIMEOUT: Setting =
+    Setting::new("OTEL_EXPORTER_OTLP_TIMEOUT", Some("10000"), "whole milliseconds from 1 to 60000");
+const DISABLED: Setting = Setting::new(
+    "OTEL_SDK_DISABLED",
+    Some("false"),
+    "true (in any case) to send no traces; anything else counts as false",
+);
+const EXPORTER: Setting = Setting::new(
+    "OTEL_TRACES_EXPORTER",
+    Some("otlp"),
+    "otlp, or none to send no traces; other names in a comma-separated list are ignored",
+);
+const SERVICE_NAME: Setting = Setting::new("OTEL_SERVICE_NAME", Some("portcullis"), "a line of at most 100 characters");
+const RESOURCE: Setting = Setting::new(
+    "OTEL_RESOURCE_ATTRIBUTES",
+    None,
+    "comma-separated name=value pairs, with commas in values percent-encoded",
+);
+const SAMPLER: Setting = Setting::new(
+    "OTEL_TRACES_SAMPLER",
+    Some("parentbased_always_on"),
+    "parentbased_always_on, parentbased_always_off, parentbased_traceidratio, always_on, always_off, traceidratio",
+);
+const SAMPLER_ARG: Setting = Setting::new(
+    "OTEL_TRACES_SAMPLER_ARG",
+    Some("1.0"),
+    "the fraction of traces that the traceidratio samplers keep, a number from 0 to 1",
+);
 
 pub(super) const SETTINGS: [Setting; 10] =
     [ENDPOINT, PROTOCOL, HEADERS, TIMEOUT, DISABLED, EXPORTER, SERVICE_NAME, RESOURCE, SAMPLER, SAMPLER_ARG];
