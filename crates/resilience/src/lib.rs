@@ -48,7 +48,7 @@
 //! lock and clock.
 //!
 //! The feature `ports`, enabled by default, adds the decorators `Breaker` (around stores, mailers and
-//! other ports), `Bulkhead` (around a password hasher) and `SharedLimiter` (around two rate limiters),
+//! other ports), `OutboundBreaker` (around an HTTP client), `Bulkhead` (around a password hasher) and `SharedLimiter` (around two rate limiters),
 //! and `share`, which makes the circuits of several processes act as one. Without it, the only
 //! dependency is thiserror.
 
@@ -62,6 +62,8 @@ mod hasher;
 mod limiter;
 #[cfg(feature = "ports")]
 mod mailer;
+#[cfg(feature = "ports")]
+mod outbound;
 #[cfg(feature = "ports")]
 mod sharing;
 #[cfg(feature = "ports")]
@@ -77,6 +79,8 @@ pub use bulkhead::{BulkheadFull, BulkheadLoad, BulkheadPermit, ConcurrencyLimit}
 pub use hasher::Bulkhead;
 #[cfg(feature = "ports")]
 pub use limiter::SharedLimiter;
+#[cfg(feature = "ports")]
+pub use outbound::OutboundBreaker;
 #[cfg(feature = "ports")]
 pub use sharing::{SharingSettings, share};
 #[cfg(feature = "ports")]

@@ -19,6 +19,8 @@ mod machine;
 #[cfg(feature = "ports")]
 mod mailer;
 #[cfg(feature = "ports")]
+mod outbound;
+#[cfg(feature = "ports")]
 mod sharing;
 #[cfg(feature = "ports")]
 mod store;
