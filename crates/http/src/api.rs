@@ -135,6 +135,8 @@ pub struct Lanes {
     pub accounts: BatchLane<BearerLookup, BearerLookupResult>,
     /// To the password hasher; as wide as the number of jobs that may wait for a hash.
     pub crypto: Lane,
+    /// To other services over HTTP, such as identity providers.
+    pub outbound: Lane,
     /// To the rate limiter if it is remote; `None` if it runs in this process.
     pub limits: Option<Lane>,
 }

@@ -1,4 +1,4 @@
-//! Wires the circuit breakers around the database, Redis and the mail server.
+//! Wires the circuit breakers around the database, Redis, the mail server and identity providers.
 
 use super::lanes::DEADLINE;
 use super::replicas::SharedRedis;
@@ -21,6 +21,11 @@ const MAIL_RECOVERY: Duration = Duration::from_secs(15);
 /// Probe timeout of the mail circuit. Longer than a delivery can take by its own time limits.
 const MAIL_PROBE: Duration = Duration::from_secs(85);
 
+/// Recovery timeout of a provider's circuit: interval between sign-ins that wait for an unavailable provider.
+const PROVIDER_RECOVERY: Duration = Duration::from_secs(15);
+/// Probe timeout of a provider's circuit. Longer than a call can take.
+const PROVIDER_PROBE: Duration = Duration::from_secs(6);
+
 /// Creates the circuit around the database, shared with other replicas if there is a Redis server. Logs its
 /// state changes.
 pub(super) fn database(replicas: Option<&SharedRedis>, clock: &Arc<dyn Clock>) -> std::io::Result<CircuitBreaker> {
@@ -42,6 +47,18 @@ pub(super) fn mail(clock: &Arc<dyn Clock>) -> CircuitBreaker {
     let builder = builder(settings, clock).on_transition(|transition| {
         let (from, to) = names(transition);
         tracing::warn!(target: "app.mail", circuit = "mail", from, to, "Circuit changed");
+    });
+    builder.build()
+}
+
+/// Creates the circuit around a provider's server, such as `https://accounts.example:443`. Logs its state changes.
+pub(super) fn provider(destination: &str, clock: &Arc<dyn Clock>) -> CircuitBreaker {
+    let settings =
+        BreakerSettings::default().with_recovery_timeout(PROVIDER_RECOVERY).with_probe_timeout(PROVIDER_PROBE);
+    let destination = destination.to_owned();
+    let builder = builder(settings, clock).on_transition(move |transition| {
+        let (from, to) = names(transition);
+        tracing::warn!(target: "app", circuit = "providers", destination, from, to, "Circuit changed");
     });
     builder.build()
 }

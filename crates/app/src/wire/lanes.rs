@@ -18,6 +18,12 @@ const STORE_LANE: LaneSettings =
     LaneSettings { width: 16, queue: STORE_QUEUE, max_wait: STORE_WAIT, deadline: DEADLINE, retry_after: RETRY_SOON };
 /// Lane of calls to a remote rate limiter; as wide as its connection pool.
 const LIMITS_LANE: LaneSettings = LaneSettings { width: 8, ..STORE_LANE };
+/// Lane of calls to identity providers. A job makes up to four calls of up to 5 s: discovery, token, keys and
+/// userinfo.
+const OUTBOUND_LANE: LaneSettings =
+    LaneSettings { width: 16, queue: 64, max_wait: STORE_WAIT, deadline: OUTBOUND_DEADLINE, ..STORE_LANE };
+/// Maximum duration of a job that calls providers, waiting included.
+const OUTBOUND_DEADLINE: Duration = Duration::from_secs(26);
 /// Maximum number of requests that wait for a connection.
 const STORE_QUEUE: usize = 2048;
 /// Maximum duration of a store call, waiting included.
@@ -44,18 +50,21 @@ pub struct Operation {
     /// Circuit around Redis, if replicas share one. Rate limits are remote then.
     pub(super) shared: Option<Arc<dyn CircuitMonitor>>,
     pub(super) mail: Option<Arc<dyn CircuitMonitor>>,
+    /// Circuits around identity providers, if any are configured.
+    pub(super) providers: Option<Arc<dyn CircuitMonitor>>,
 }
 
 impl Default for Operation {
     fn default() -> Self {
-        Self { metrics: Metrics::default(), hashes: STORE_LANE, database: None, shared: None, mail: None }
+        let (database, shared, mail, providers) = (None, None, None, None);
+        Self { metrics: Metrics::default(), hashes: STORE_LANE, database, shared, mail, providers }
     }
 }
 
 impl Operation {
     /// Lists the circuits for health checks and metrics.
     pub(super) fn circuits(&self) -> Vec<Arc<dyn CircuitMonitor>> {
-        [&self.database, &self.shared, &self.mail].into_iter().flatten().cloned().collect()
+        [&self.database, &self.shared, &self.mail, &self.providers].into_iter().flatten().cloned().collect()
     }
 
     pub(super) fn lanes(
@@ -65,8 +74,8 @@ impl Operation {
         authenticate: &Arc<Authenticate>,
     ) -> anyhow::Result<Lanes> {
         let metrics = &self.metrics;
-        let [store, crypto, limits, rotation, lookup] =
-            metrics.lanes(["store", "crypto", "limits", "exchanges", "accounts"])?;
+        let [store, crypto, limits, outbound, rotation, lookup] =
+            metrics.lanes(["store", "crypto", "limits", "outbound", "exchanges", "accounts"])?;
         let batches = batches(&settings.database.url);
         let (refresh, authenticate) = (refresh.clone(), authenticate.clone());
         let exchanges = BatchLane::start("exchanges", batches, move |exchanges| refresh.exchange(exchanges))
@@ -79,6 +88,7 @@ impl Operation {
         let lanes = Lanes {
             store: Lane::new(store_lane(&settings.database)).with_name("store").with_observer(store),
             crypto: Lane::new(self.hashes).with_name("crypto").with_observer(crypto),
+            outbound: Lane::new(OUTBOUND_LANE).with_name("outbound").with_observer(outbound),
             limits: remote.map(|lane| lane.with_name("limits").with_observer(limits)),
             exchanges: exchanges.with_observer(rotation),
             accounts: accounts.with_observer(lookup),
@@ -86,6 +96,7 @@ impl Operation {
         metrics.lane("store", lanes.store.load())?;
         metrics.lane("crypto", lanes.crypto.load())?;
         lanes.limits.iter().try_for_each(|lane| metrics.lane("limits", lane.load()))?;
+        metrics.lane("outbound", lanes.outbound.load())?;
         metrics.lane("exchanges", lanes.exchanges.load())?;
         metrics.lane("accounts", lanes.accounts.load())?;
         Ok(lanes)

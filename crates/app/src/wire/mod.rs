@@ -11,6 +11,7 @@ mod login;
 mod mail;
 mod metrics;
 mod mfa;
+mod outbound;
 #[cfg(test)]
 mod page_tests;
 mod pages;
@@ -40,6 +41,7 @@ use pages::PageTemplates;
 use portcullis_aws_lc::HmacTotp;
 use portcullis_bcrypt::StoredCosts;
 use portcullis_http::{AccountPages, Api, HttpConfig, TokenCookies};
+use portcullis_ports::CircuitMonitor;
 use portcullis_resilience::Breaker;
 use portcullis_usecases::health::CheckReadiness;
 use portcullis_worker::Worker;
@@ -79,6 +81,7 @@ pub(crate) fn service(
         database: Some(database),
         shared: replicas.map(SharedRedis::monitor),
         mail: Some(mail.circuit()),
+        providers: outbound::client(&settings.providers, clock).map(|client| -> Arc<dyn CircuitMonitor> { client }),
     };
     let api = api(settings, &base, operation)?;
     Ok((api, mail.start(settings, parts, &base)?))
@@ -117,6 +120,7 @@ pub fn api(settings: &Settings, base: &Base, operation: Operation) -> anyhow::Re
             circuits,
             shared: operation.shared,
             mail: operation.mail,
+            providers: operation.providers,
             limits: limits.clone(),
             clock,
         },

@@ -95,7 +95,15 @@ impl Process {
             },
             log_out: LogOut { store: store.clone(), verifier: verifier.clone(), clock: clock.clone() },
             authenticate: Authenticate { store: store.clone(), verifier, sessions, clock: clock.clone() },
-            readiness: CheckReadiness { store, circuits: vec![guarded], shared: None, mail: None, limits, clock },
+            readiness: CheckReadiness {
+                store,
+                circuits: vec![guarded],
+                shared: None,
+                mail: None,
+                providers: None,
+                limits,
+                clock,
+            },
         })
     }
 }

@@ -34,12 +34,22 @@ pub(crate) struct Checks {
     /// Email delivery. Never causes a 503, since no login waits for an email.
     #[serde(skip_serializing_if = "Option::is_none")]
     mail: Option<MailCheck>,
+    /// Identity providers, only with `PROVIDERS`. Never causes a 503.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    providers: Option<ProvidersCheck>,
 }
 
 /// Email delivery.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct MailCheck {
     /// `ok`, or `degraded` while the circuit of the mail server is open.
+    status: &'static str,
+}
+
+/// Identity providers.
+#[derive(Serialize, Apiv2Schema)]
+pub(crate) struct ProvidersCheck {
+    /// `ok`, or `degraded` while the circuit of a provider is open.
     status: &'static str,
 }
 
@@ -63,6 +73,9 @@ pub(crate) struct Circuits {
     /// Circuit of the mail server, only with `SMTP_URL`.
     #[serde(skip_serializing_if = "Option::is_none")]
     mail: Option<Circuit>,
+    /// Circuits of the identity providers, only with `PROVIDERS`: open if the circuit of one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    providers: Option<Circuit>,
 }
 
 /// Circuit breaker.
@@ -85,13 +98,21 @@ impl From<ReadinessReport> for ReadyResponse {
                 database: Check::from(&report.database),
                 redis: report.redis.as_ref().map(Check::from),
                 mail: report.mail.map(MailCheck::from),
+                providers: report.providers.map(ProvidersCheck::from),
             },
             circuits: Circuits {
                 database: circuit("database").unwrap_or(closed),
                 redis: circuit("redis"),
                 mail: circuit("mail"),
+                providers: circuit("providers"),
             },
         }
+    }
+}
+
+impl From<Readiness> for ProvidersCheck {
+    fn from(status: Readiness) -> Self {
+        Self { status: status.as_str() }
     }
 }
 

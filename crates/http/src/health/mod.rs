@@ -8,7 +8,7 @@ use crate::reply::Reply;
 use crate::routes::{Table, responds};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
-pub(crate) use dto::{Check, Checks, Circuit, Circuits, MailCheck};
+pub(crate) use dto::{Check, Checks, Circuit, Circuits, MailCheck, ProvidersCheck};
 use dto::{HealthResponse, ReadyResponse};
 use paperclip::actix::api_v2_operation;
 use portcullis_domain::health::Readiness;

@@ -8,7 +8,7 @@ mod statuses;
 pub(crate) use statuses::{header, schema};
 
 use crate::errors::{ErrorBody, ErrorDetails, ErrorResponse, FieldError, ProblemDocument};
-use crate::health::{Check, Checks, Circuit, Circuits, MailCheck};
+use crate::health::{Check, Checks, Circuit, Circuits, MailCheck, ProvidersCheck};
 use crate::keys::Jwk;
 use crate::routes::Table;
 use crate::sessions::{EventResponse, SessionResponse};
@@ -64,6 +64,7 @@ fn generated(table: &mut Table) -> Value {
     name::<Checks>(&mut spec);
     name::<Check>(&mut spec);
     name::<MailCheck>(&mut spec);
+    name::<ProvidersCheck>(&mut spec);
     name::<Circuits>(&mut spec);
     name::<Circuit>(&mut spec);
     name::<SessionResponse>(&mut spec);

@@ -20,6 +20,8 @@ pub struct ReadinessReport {
     /// report is public, and would reveal whether a requested email is really sent, and so whether the
     /// address has an account.
     pub mail: Option<Readiness>,
+    /// Status of the circuits of identity providers, if any are configured.
+    pub providers: Option<Readiness>,
     /// Circuits of all guarded dependencies.
     pub circuits: Vec<CircuitStatus>,
 }
@@ -43,6 +45,8 @@ pub struct CheckReadiness {
     pub shared: Option<Arc<dyn CircuitMonitor>>,
     /// Circuit around the mail server, if there is one.
     pub mail: Option<Arc<dyn CircuitMonitor>>,
+    /// Circuits around identity providers, if any are configured.
+    pub providers: Option<Arc<dyn CircuitMonitor>>,
     /// Rate limits, used to probe Redis.
     pub limits: Arc<Limits>,
     /// Clock.
@@ -81,10 +85,7 @@ impl CheckReadiness {
     }
 
     fn report(&self, database: DependencyCheck, redis: Option<DependencyCheck>) -> ReadinessReport {
-        let mail = self.mail.as_ref().map(|mail| match mail.status().state {
-            CircuitState::Closed => Readiness::Ok,
-            CircuitState::Open | CircuitState::HalfOpen => Readiness::Degraded,
-        });
+        let (mail, providers) = (self.mail.as_deref().map(optional), self.providers.as_deref().map(optional));
         let mut circuits: Vec<_> = self.circuits.iter().map(|circuit| circuit.status()).collect();
         let own = self.mail.as_ref().map(|mail| mail.status().name);
         for circuit in &mut circuits {
@@ -94,7 +95,15 @@ impl CheckReadiness {
             }
         }
         let checks = redis.iter().chain([&database]).map(|check| check.status);
-        let status = Readiness::worst(checks.chain(mail));
-        ReadinessReport { status, database, redis, mail, circuits }
+        let status = Readiness::worst(checks.chain(mail).chain(providers));
+        ReadinessReport { status, database, redis, mail, providers, circuits }
+    }
+}
+
+/// Returns the status of an optional dependency.
+fn optional(circuit: &dyn CircuitMonitor) -> Readiness {
+    match circuit.status().state {
+        CircuitState::Closed => Readiness::Ok,
+        CircuitState::Open | CircuitState::HalfOpen => Readiness::Degraded,
     }
 }

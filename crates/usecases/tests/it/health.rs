@@ -17,7 +17,7 @@ impl CircuitMonitor for Open {
 
 fn verb(world: &World, shared: Option<Arc<dyn CircuitMonitor>>) -> CheckReadiness {
     let (store, limits, clock) = (world.store.clone(), world.limits.clone(), world.clock.clone());
-    CheckReadiness { store, circuits: vec![Arc::new(Open)], shared, mail: None, limits, clock }
+    CheckReadiness { store, circuits: vec![Arc::new(Open)], shared, mail: None, providers: None, limits, clock }
 }
 
 #[test]
@@ -66,6 +66,19 @@ fn readiness_degrades_by_mail_server_outage_not_single_emails() {
     assert_eq!(away, (Readiness::Degraded, Some(Readiness::Degraded), CircuitState::Open));
     assert_eq!(run(CircuitState::HalfOpen), away, "one is tried");
     assert_eq!(verb(&world, None).run().mail, None);
+}
+
+#[test]
+fn provider_outage_degrades_and_no_more() {
+    let world = World::new();
+    let run = |state| {
+        let providers: Arc<dyn CircuitMonitor> = Arc::new(MailCircuit(state));
+        let report = CheckReadiness { providers: Some(providers), ..verb(&world, None) }.run();
+        (report.status, report.providers)
+    };
+    assert_eq!(run(CircuitState::Closed), (Readiness::Ok, Some(Readiness::Ok)));
+    assert_eq!(run(CircuitState::Open), (Readiness::Degraded, Some(Readiness::Degraded)));
+    assert_eq!(verb(&world, None).run().providers, None);
 }
 
 struct MailCircuit(CircuitState);
