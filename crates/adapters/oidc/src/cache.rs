@@ -83,19 +83,15 @@ impl<T> Cache<T> {
         self.fetch(fetch).or_else(|error| self.state.lock().or_stale(error, self.clock.monotonic()))
     }
 
-    /// Fetches a document newer than `seen`, at most once a minute. Returns the cached one within that minute.
-    pub(crate) fn refetch(
-        &self,
-        seen: &Arc<T>,
-        fetch: impl FnOnce() -> Result<T, ProviderError>,
-    ) -> Result<Arc<T>, ProviderError> {
+    /// Fetches the document anew, at most once a minute. Returns the cached one within that minute.
+    pub(crate) fn refetch(&self, fetch: impl FnOnce() -> Result<T, ProviderError>) -> Result<Arc<T>, ProviderError> {
         let _guard = self.fetching.lock();
         {
             let mut state = self.state.lock();
             let now = self.clock.monotonic();
             let is_recent = state.refetched_at.is_some_and(|at| now.saturating_sub(at) < REFETCH_PAUSE);
             match &state.value {
-                Some((value, _)) if is_recent || !Arc::ptr_eq(value, seen) => return Ok(value.clone()),
+                Some((value, _)) if is_recent => return Ok(value.clone()),
                 _ => state.refetched_at = Some(now),
             }
         }

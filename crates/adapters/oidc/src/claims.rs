@@ -50,6 +50,9 @@ impl ClaimRules<'_> {
         if issued_at.saturating_sub(LEEWAY) > now.timestamp() {
             return Err(rejected("iat is in the future"));
         }
+        if claims.has("nbf") && integer(&claims, "nbf")?.saturating_sub(LEEWAY) > now.timestamp() {
+            return Err(rejected("nbf"));
+        }
         let key = IdentityKey::new(issuer, text(&claims, "sub")?).ok_or_else(|| rejected("sub"))?;
         let optional = |name| Ok::<_, ProviderError>(optional_text(&claims, name)?.map(str::to_owned));
         Ok(Claims {

@@ -135,7 +135,7 @@ impl OpenId {
         let mut keys = self.keys.get(|| self.fetch_keys(metadata))?;
         let find = |keys: &Arc<Jwks>| keys.find(token.kid.as_deref(), token.algorithm).map(|_| ());
         if matches!(find(&keys), Err(KeyChoiceError::Unknown)) {
-            keys = self.keys.refetch(&keys, || self.fetch_keys(metadata))?;
+            keys = self.keys.refetch(|| self.fetch_keys(metadata))?;
         }
         let key = keys.find(token.kid.as_deref(), token.algorithm).map_err(|error| match error {
             KeyChoiceError::Unknown => rejected("kid is unknown"),

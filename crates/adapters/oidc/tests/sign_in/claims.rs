@@ -79,6 +79,9 @@ fn missing_iat_and_future_iat_are_refused() {
     refuses(json!({ "iat": NOW + 61 }), "iat is in the future");
     accepts(json!({ "iat": NOW + 60 }));
     refuses(json!({ "iat": i64::MAX }), "iat is in the future");
+    refuses(json!({ "nbf": NOW + 61 }), "nbf");
+    refuses(json!({ "nbf": "0" }), "nbf is missing or malformed");
+    accepts(json!({ "nbf": NOW + 60 }));
 }
 
 #[test]

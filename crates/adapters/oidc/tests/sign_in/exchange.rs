@@ -1,9 +1,11 @@
 //! Authorization URL, response issuer and code exchange.
 
+use crate::test_keys::pem;
 use crate::world::{
     DISCOVERY, ISSUER, TOKEN, World, authorization, callback, config, discovery, failure, rejection, response, timeout,
     token_with, with,
 };
+use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
 use portcullis_oidc::{ConfigError, Credential, OidcProvider, ProviderConfig};
 use portcullis_ports::{AuthorizationRequest, Clock, CodeCallback, IdentityProvider, OutboundError};
 use serde_json::json;
@@ -91,6 +93,7 @@ fn only_a_wrong_code_is_rejected() {
     for (outcome, reason) in [
         (Ok(response(401, r#"{"error":"invalid_client"}"#)), "token_endpoint: status 401 invalid_client"),
         (Ok(response(400, r#"{"error":"Evil\nline"}"#)), "token_endpoint: status 400 "),
+        (Ok(response(400, json!({ "error": "a".repeat(41) }))), "token_endpoint: status 400 "),
         (Ok(response(503, r#"{"error":"invalid_grant"}"#)), "token_endpoint: status 503 invalid_grant"),
         (Ok(response(302, "")), "token_endpoint: status 302 "),
         (Ok(response(200, "<html>")), "token_endpoint: not a JSON object"),
@@ -137,5 +140,8 @@ fn unusable_configuration_is_refused() {
         |key: &str| Credential::Apple { team_id: String::new(), key_id: String::new(), private_key: key.into() };
     let config = ProviderConfig { credential: apple("marker"), ..config() };
     assert!(!format!("{config:?}").contains("marker"));
+    assert_eq!(error(config), Some(ConfigError::PrivateKey));
+    let p384 = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap().to_pkcs8v1().unwrap();
+    let config = ProviderConfig { credential: apple(&pem(p384.as_ref())), ..crate::world::config() };
     assert_eq!(error(config), Some(ConfigError::PrivateKey));
 }

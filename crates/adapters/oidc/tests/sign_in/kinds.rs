@@ -1,15 +1,15 @@
 //! Google, Microsoft and Apple.
 
-use crate::test_keys::RSA;
+use crate::test_keys::{RSA, pem};
 use crate::world::{
-    DISCOVERY, JWKS, NONCE, NOW, TOKEN, World, authorization, callback, claims, config, discovery, header, rejection,
-    token_with, with,
+    DISCOVERY, JWKS, NONCE, NOW, TOKEN, USERINFO, World, authorization, callback, claims, config, discovery, header,
+    rejection, token_with, with,
 };
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
 };
-use base64::{Engine, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use portcullis_domain::providers::ProviderKind;
 use portcullis_oidc::{Credential, ProviderConfig, TrustEmail};
 use portcullis_ports::{Clock, CodeCallback, IdentityProvider};
@@ -36,6 +36,9 @@ fn google_vouches_for_gmail_and_its_organizations() {
         assert_eq!((profile.email_trusted, profile.domain.as_deref()), (trusted, domain), "{changes}");
     }
     assert_eq!(rejection(world.redeem_token(&token_with(json!({ "hd": true })))), "hd is missing or malformed");
+    world.serve(USERINFO, &json!({"sub": "u1", "email": "a@corp.example", "email_verified": true}));
+    let profile = world.redeem_token(&token_with(json!({"email": null, "hd": "corp.example"}))).unwrap();
+    assert!(profile.email_trusted, "hd of the ID token");
     // Only Google's `hd` has a meaning.
     let profile = World::new().redeem_token(&token_with(json!({"hd": "evil.example", "email_verified": false})));
     assert_eq!(profile.unwrap().domain, None);
@@ -134,8 +137,7 @@ fn only_microsoft_has_a_template() {
 fn apple() -> (ProviderConfig, Vec<u8>) {
     let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref()).unwrap();
-    let (begin, end) = (concat!("-----BEGIN PRIVATE", " KEY-----"), concat!("-----END PRIVATE", " KEY-----"));
-    let pem = format!("{begin}\n{}\n{end}\n", STANDARD.encode(pkcs8.as_ref()));
+    let pem = pem(pkcs8.as_ref());
     let credential =
         Credential::Apple { team_id: "TEAM".to_owned(), key_id: "KEY".to_owned(), private_key: pem.into() };
     let response_mode = Some("form_post".to_owned());
