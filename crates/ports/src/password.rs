@@ -50,6 +50,10 @@ pub trait PasswordHasher: Send + Sync {
         cancellation: &CancellationToken,
     ) -> Result<PasswordCheck, HasherError>;
 
+    /// Returns a random hash that no password matches, for an account without one. Checking a password against it
+    /// takes as long as against a new hash. Creating it takes no time.
+    fn placeholder(&self) -> PasswordHash;
+
     /// Runs a dummy hash for an account that does not exist. Takes as long as
     /// [`verify`](Self::verify), so that timing does not reveal which accounts exist. The time depends
     /// only on the account name, and is distributed like that of the stored hashes.

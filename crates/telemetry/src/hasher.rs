@@ -77,6 +77,10 @@ impl<H: PasswordHasher + ?Sized> PasswordHasher for Metered<H, HasherMetrics> {
         self.metrics.count(self.timed(&self.metrics.verify, |hasher| hasher.verify(password, hash, cancellation)))
     }
 
+    fn placeholder(&self) -> PasswordHash {
+        self.inner.placeholder()
+    }
+
     fn dummy_verify(
         &self,
         password: &Password,

@@ -67,6 +67,10 @@ impl PasswordHasher for PlainHasher {
         Ok(if same { PasswordCheck::Match { needs_rehash: outdated } } else { PasswordCheck::Mismatch })
     }
 
+    fn placeholder(&self) -> PasswordHash {
+        PasswordHash::new(format!("new.{}:\\0", self.work.fetch_add(1, Ordering::SeqCst)))
+    }
+
     fn dummy_verify(&self, _: &Password, account: &str, cancellation: &CancellationToken) -> Result<(), HasherError> {
         if let Ok(mut stand_ins) = self.stand_ins.lock()
             && stand_ins.len() < 1_000

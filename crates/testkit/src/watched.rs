@@ -221,6 +221,10 @@ impl<H: PasswordHasher> PasswordHasher for WatchedHasher<H> {
         self.watched(|inner| inner.verify(password, hash, cancellation))
     }
 
+    fn placeholder(&self) -> PasswordHash {
+        self.inner.placeholder()
+    }
+
     fn dummy_verify(
         &self,
         password: &Password,

@@ -155,6 +155,11 @@ impl PasswordHasher for BcryptHasher {
         self.verify_by(password, hash, run_here)
     }
 
+    fn placeholder(&self) -> PasswordHash {
+        let (salt, digest) = (Salt(self.entropy.array()), self.entropy.array());
+        StoredHash { scheme: Scheme::Plain, cost: self.cost, salt, digest }.to_text()
+    }
+
     fn dummy_verify(&self, password: &Password, account: &str, _: &CancellationToken) -> Result<(), HasherError> {
         self.stand_in_by(password, account, run_here)
     }

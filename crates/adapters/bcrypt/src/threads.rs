@@ -77,6 +77,10 @@ impl PasswordHasher for HashThreads {
         self.hasher.verify_by(password, hash, |computation| self.pool.run(computation, cancellation))
     }
 
+    fn placeholder(&self) -> PasswordHash {
+        self.hasher.placeholder()
+    }
+
     fn dummy_verify(
         &self,
         password: &Password,

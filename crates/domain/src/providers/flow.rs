@@ -3,6 +3,9 @@
 use crate::registration::UserId;
 use crate::sessions::SessionId;
 use chrono::{DateTime, TimeDelta, Utc};
+use hex::FromHex;
+use sha2::{Digest, Sha256};
+use std::fmt;
 
 /// Lifetime of a flow, from the start to the callback.
 pub const FLOW_LIFETIME: TimeDelta = TimeDelta::minutes(10);
@@ -15,6 +18,50 @@ pub const LINK_START_LIFETIME: TimeDelta = TimeDelta::seconds(60);
 
 /// Maximum age of an ID token that a native app brings.
 pub const NATIVE_ID_TOKEN_MAX_AGE: TimeDelta = TimeDelta::minutes(10);
+
+/// Secret of a sign-in with 256 random bits, written as 64 lower-case hex digits: `state`, nonce, one-time code, or
+/// the cookie that identifies a browser. Redacted in `Debug`.
+///
+/// ```
+/// use portcullis_domain::providers::SignInSecret;
+/// let secret = SignInSecret::from_random([0xab; 32]);
+/// assert_eq!(SignInSecret::parse(&secret.expose()), Some(secret));
+/// assert_eq!(SignInSecret::parse(&"AB".repeat(32)), None);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SignInSecret([u8; 32]);
+
+impl SignInSecret {
+    /// Creates a secret from 32 random bytes.
+    #[must_use]
+    pub const fn from_random(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Parses 64 lower-case hex digits. Returns `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.bytes().any(|b| b.is_ascii_uppercase()) { None } else { FromHex::from_hex(text).ok().map(Self) }
+    }
+
+    /// Returns the text.
+    #[must_use]
+    pub fn expose(&self) -> String {
+        hex::encode(self.0)
+    }
+
+    /// Returns the SHA-256 digest to store. 256 random bits need no slow hash.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.0).into()
+    }
+}
+
+impl fmt::Debug for SignInSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignInSecret(…)")
+    }
+}
 
 /// Defines the stored SHA-256 digest of a secret with 256 random bits.
 macro_rules! digest {
@@ -47,6 +94,26 @@ digest! {
 digest! {
     /// Stored digest of a one-time code of `POST /auth/code`, or of a provider's ID token that was used.
     SignInCodeDigest
+}
+
+impl SignInCodeDigest {
+    /// Returns the digest of an ID token.
+    #[must_use]
+    pub fn of_id_token(id_token: &str) -> Self {
+        Self(Sha256::digest(id_token).into())
+    }
+}
+
+impl From<&SignInSecret> for StateDigest {
+    fn from(state: &SignInSecret) -> Self {
+        Self(state.digest())
+    }
+}
+
+impl From<&SignInSecret> for SignInCodeDigest {
+    fn from(code: &SignInSecret) -> Self {
+        Self(code.digest())
+    }
 }
 
 /// A sign-in between start and callback.

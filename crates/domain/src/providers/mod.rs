@@ -13,7 +13,7 @@ mod trust;
 pub use error::SignInError;
 pub use flow::{
     FLOW_LIFETIME, LINK_START_LIFETIME, NATIVE_ID_TOKEN_MAX_AGE, SIGN_IN_CODE_LIFETIME, SignInCode, SignInCodeDigest,
-    SignInFlow, StateDigest,
+    SignInFlow, SignInSecret, StateDigest,
 };
 pub use identity::{Identity, IdentityId, IdentityKey, ProviderName, ProviderProfile};
 pub use kind::{ProviderKind, ResponseMode};

@@ -1,7 +1,7 @@
 //! Claims of tokens and their lifetimes.
 
 use super::Jti;
-use crate::login::Authentication;
+use crate::login::{Authentication, Methods};
 use crate::registration::UserId;
 use crate::sessions::SessionId;
 use crate::verification::PasswordVersion;
@@ -103,7 +103,9 @@ pub struct ChallengeClaims {
     pub session_id: SessionId,
     /// Purpose of the token (`use`).
     pub purpose: ChallengePurpose,
-    /// Version of the password that was presented (`pwv`). A new password makes the token invalid.
+    /// Methods of the first factor (`amr`); the password, if the token does not say.
+    pub first: Methods,
+    /// Version of the password (`pwv`). A new password makes the token invalid.
     pub password: PasswordVersion,
     /// Time of issue (`iat`).
     pub issued_at: DateTime<Utc>,
@@ -118,11 +120,11 @@ impl ChallengeClaims {
         user_id: UserId,
         session_id: SessionId,
         purpose: ChallengePurpose,
-        password: PasswordVersion,
+        (first, password): (Methods, PasswordVersion),
         now: DateTime<Utc>,
     ) -> Self {
         let issued_at = now.trunc_subsecs(0);
-        Self { user_id, session_id, purpose, password, issued_at, expires_at: issued_at + purpose.lifetime() }
+        Self { user_id, session_id, purpose, first, password, issued_at, expires_at: issued_at + purpose.lifetime() }
     }
 }
 

@@ -115,6 +115,10 @@ impl<H: PasswordHasher + ?Sized> PasswordHasher for Traced<H> {
         within(&span!("password verify"), || self.0.verify(password, hash, cancellation), of_hasher)
     }
 
+    fn placeholder(&self) -> PasswordHash {
+        self.0.placeholder()
+    }
+
     fn dummy_verify(
         &self,
         password: &Password,

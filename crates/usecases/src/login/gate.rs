@@ -74,7 +74,7 @@ impl Gate {
     fn challenge(&self, entry: &Entry<'_>, purpose: ChallengePurpose) -> Result<Challenge, DependencyError> {
         let BeginSession { store, issuance, outbox, clock, .. } = &self.beginning;
         let (user_id, password) = (entry.owner.user.id, outbox.tokens.version(entry.owner.credentials.hash()));
-        let claims = ChallengeClaims::new(user_id, entry.session_id, purpose, password, clock.now());
+        let claims = ChallengeClaims::new(user_id, entry.session_id, purpose, (entry.methods, password), clock.now());
         let token = issuance.issuer.sign(&Claims::Challenge(claims))?;
         let is_enrolled = purpose == ChallengePurpose::SecondFactor;
         let recovery_codes = is_enrolled && store.read(|tx| tx.factors().recovery_codes_left(user_id))? > 0;

@@ -13,10 +13,11 @@ use crate::sessions::Entry;
 use crate::tokens::Authenticated;
 use chrono::{DateTime, SubsecRound, Utc};
 use portcullis_domain::limits::DeviceId;
-use portcullis_domain::login::{Authentication, Method, Methods, Owner};
+use portcullis_domain::login::{Authentication, Method, Owner};
 use portcullis_domain::mail::Occasion;
 use portcullis_domain::mfa::{FactorId, RecoveryCode, TimeStep, TotpFactor};
 use portcullis_domain::sessions::{EndReason, KeepSessions, SessionId};
+use portcullis_domain::tokens::ChallengeClaims;
 use portcullis_ports::{StoreError, StoreExt, Tx};
 use std::fmt;
 use std::sync::Arc;
@@ -100,7 +101,7 @@ impl ConfirmTotp {
         let (enabled, logged_in) = match &input.enrollee {
             Enrollee::Session(session) => (self.in_session(&confirming, session)?, None),
             Enrollee::LogIn(challenge) => {
-                let (enabled, logged_in) = self.in_login(&confirming, challenge.session_id, known)?;
+                let (enabled, logged_in) = self.in_login(&confirming, challenge, known)?;
                 (enabled, Some(logged_in))
             }
         };
@@ -129,7 +130,7 @@ impl ConfirmTotp {
     fn in_login(
         &self,
         confirming: &Confirming<'_>,
-        session_id: SessionId,
+        challenge: &ChallengeClaims,
         known: Option<DeviceId>,
     ) -> Result<(Enabled, LoggedIn), MfaError> {
         let Confirming { owner, caller, .. } = *confirming;
@@ -137,8 +138,8 @@ impl ConfirmTotp {
         let entry = Entry {
             owner,
             email: &owner.user.email,
-            methods: Methods::from(Method::Password).with(Method::OneTimeCode),
-            session_id,
+            methods: challenge.first.with(Method::OneTimeCode),
+            session_id: challenge.session_id,
             device: known.unwrap_or_else(|| self.second_factor.devices.new_device()),
             is_known: known.is_some(),
             needs_lock: true,

@@ -40,7 +40,7 @@ impl StepUp {
     /// # Errors
     /// Returns [`MfaReason::StepUp`] if its user was not authenticated recently, and [`MfaReason::Revoked`] if
     /// the session has ended.
-    pub(super) fn require(&self, caller: &Authenticated, tx: &mut dyn Tx) -> Result<Owner, MfaError> {
+    pub(crate) fn require(&self, caller: &Authenticated, tx: &mut dyn Tx) -> Result<Owner, MfaError> {
         let (owner, last) = lock_session(caller, tx)?;
         let second_factor = owner.credentials.has_second_factor();
         if self.policy.is_recent(last.as_ref(), second_factor, self.clock.now()) {

@@ -1,6 +1,5 @@
 //! Completes a login with the second factor.
 
-use super::second_factor::password_and;
 use super::{Challenges, FactorCode, SecondFactor};
 use crate::caller::Caller;
 use crate::counted::Counted;
@@ -10,6 +9,7 @@ use crate::login::{Gate, LogInReason, LoggedIn, MAX_ATTEMPTS, hash_contention};
 use crate::sessions::Entry;
 use crate::tokens::TokenError;
 use portcullis_domain::ErrorCode;
+use portcullis_domain::login::Method;
 use portcullis_domain::tokens::ChallengePurpose;
 use std::sync::Arc;
 
@@ -91,7 +91,7 @@ impl Counted for VerifySecondFactor {
             let entry = Entry {
                 owner,
                 email: &owner.user.email,
-                methods: password_and(Some(&proof)),
+                methods: challenge.first.with(Method::OneTimeCode),
                 session_id: challenge.session_id,
                 device: self.second_factor.device(known, Some(&proof), *remember_device),
                 is_known: known.is_some(),

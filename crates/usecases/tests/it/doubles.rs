@@ -63,6 +63,7 @@ fn read(token: &str) -> Option<Claims> {
             user_id,
             session_id,
             purpose,
+            first: Method::Password.into(),
             password,
             issued_at,
             expires_at,

@@ -1,0 +1,228 @@
+//! Completes a sign-in when the browser returns from the provider.
+
+use super::error::refused;
+use super::flow::FlowDetails;
+use super::resolve::{NoAccount, ResolveAccount, SignedIn};
+use super::{ProviderReason, Providers};
+use crate::caller::Caller;
+use crate::failure::{DependencyError, UseCaseError};
+use portcullis_domain::providers::{
+    ProviderProfile, SIGN_IN_CODE_LIFETIME, SignInCode, SignInCodeDigest, SignInError, SignInSecret, StateDigest,
+    append_query,
+};
+use portcullis_domain::sessions::SessionId;
+use portcullis_ports::{Clock, CodeCallback, Entropy, EntropyExt, Sealer, Store, StoreError, StoreExt, Tx};
+use std::fmt;
+use std::sync::Arc;
+
+/// Parameters of a callback.
+#[derive(Clone, Default)]
+pub struct ProviderCallback {
+    /// `state`.
+    pub state: String,
+    /// `code`.
+    pub code: Option<String>,
+    /// `error`.
+    pub error: Option<String>,
+    /// `iss` (RFC 9207).
+    pub issuer: Option<String>,
+}
+
+/// A flow whose callback arrived in its browser. It cannot be used again. Redacted in `Debug`.
+pub struct OpenedFlow {
+    details: FlowDetails,
+    /// Reason why the flow ends here.
+    failed: Option<SignInError>,
+    code: String,
+    issuer: Option<String>,
+}
+
+impl fmt::Debug for OpenedFlow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OpenedFlow(…)")
+    }
+}
+
+/// There is no such flow in this browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("The sign-in has expired")]
+pub struct FlowRejection;
+
+impl crate::Reason for FlowRejection {
+    fn code(&self) -> portcullis_domain::ErrorCode {
+        portcullis_domain::ErrorCode::NotFound
+    }
+}
+
+/// What the provider says of a flow.
+pub type SignInResult = Result<ProviderProfile, SignInError>;
+
+/// Where the browser is sent back to. Redacted in `Debug`, because the URL may have a code.
+pub struct CallbackResponse(pub String);
+
+impl fmt::Debug for CallbackResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CallbackResponse(…)")
+    }
+}
+
+/// Completes a sign-in.
+pub struct CompleteSignIn {
+    /// Configured providers.
+    pub providers: Arc<Providers>,
+    /// Finds the account.
+    pub accounts: Arc<ResolveAccount>,
+    /// Store of flows and codes.
+    pub store: Arc<dyn Store>,
+    /// Decrypts the details of flows.
+    pub sealer: Arc<dyn Sealer>,
+    /// Random bytes for codes.
+    pub entropy: Arc<dyn Entropy>,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl CompleteSignIn {
+    /// Finds and spends the flow of a callback. Calls no provider.
+    ///
+    /// # Errors
+    /// Returns [`FlowRejection`] if the state is unknown or belongs to another browser.
+    pub fn open(
+        &self,
+        provider: &str,
+        callback: &ProviderCallback,
+        browser: Option<&SignInSecret>,
+    ) -> Result<OpenedFlow, UseCaseError<FlowRejection>> {
+        let state = SignInSecret::parse(&callback.state).ok_or(FlowRejection)?;
+        let browser = browser.ok_or(FlowRejection)?.digest();
+        let (digest, now) = (StateDigest::from(&state), self.clock.now());
+        let (sealed, is_usable) = self.store.write(|tx| {
+            let flow = tx.sign_ins().flow(&digest)?.filter(|flow| flow.browser == browser);
+            let flow = flow.ok_or(FlowRejection)?;
+            let is_usable = flow.expires_at > now && tx.sign_ins().spend_flow(&digest, now)?;
+            Ok::<_, UseCaseError<FlowRejection>>((flow.sealed, is_usable))
+        })?;
+        let details = FlowDetails::open(&digest, &sealed, &*self.sealer).map_err(DependencyError::from)?;
+        if details.provider.as_str() != provider {
+            return Err(FlowRejection.into());
+        }
+        let failed = if is_usable { failure(callback) } else { Some(SignInError::FlowExpired) };
+        let (code, issuer) = (callback.code.clone().unwrap_or_default(), callback.issuer.clone());
+        Ok(OpenedFlow { details, failed, code, issuer })
+    }
+
+    /// Exchanges the provider's code. Calls the provider, and does not use the store.
+    pub fn redeem(&self, opened: &OpenedFlow) -> SignInResult {
+        if let Some(failed) = opened.failed {
+            return Err(failed);
+        }
+        let details = &opened.details;
+        let provider = self.providers.find(details.provider.as_str()).ok_or(ProviderReason::Unknown)?;
+        let callback = CodeCallback {
+            code: opened.code.clone(),
+            issuer: opened.issuer.clone(),
+            redirect_uri: self.providers.callback_url(&provider.name),
+            nonce: details.nonce.clone(),
+            code_verifier: details.verifier.clone(),
+        };
+        let redeemed = provider.protocol.redeem(&callback, self.clock.now());
+        redeemed.map_err(|error| refused(&provider.name, &error).into())
+    }
+
+    /// Finds the account, and returns the client's URL with a one-time code, or with the reason why there is none.
+    ///
+    /// # Errors
+    /// Returns [`DependencyError`] if the store fails.
+    pub fn finish(
+        &self,
+        opened: &OpenedFlow,
+        result: SignInResult,
+        caller: &Caller,
+    ) -> Result<CallbackResponse, DependencyError> {
+        match result.map(|profile| self.begin_code(opened, &profile, caller)) {
+            Ok(Ok(code)) => Ok(self.respond(opened, code.map(|code| ("code", code)))),
+            Ok(Err(UseCaseError::Refused(NoAccount(reason)))) => Ok(self.refuse(opened, reason.into())),
+            Ok(Err(UseCaseError::Failed(error))) => Err(error),
+            Ok(Err(UseCaseError::Limited(_))) => Ok(self.refuse(opened, SignInError::ServerError)),
+            Err(reason) => Ok(self.refuse(opened, reason)),
+        }
+    }
+
+    /// Returns the client's URL with the reason why no one is signed in.
+    #[must_use]
+    pub fn refuse(&self, opened: &OpenedFlow, reason: SignInError) -> CallbackResponse {
+        self.respond(opened, Some(("error", reason.as_str().to_owned())))
+    }
+
+    /// Resolves the account and stores a code for it. A flow that links an identity gives none.
+    fn begin_code(
+        &self,
+        opened: &OpenedFlow,
+        profile: &ProviderProfile,
+        caller: &Caller,
+    ) -> Result<Option<String>, UseCaseError<NoAccount>> {
+        let details = &opened.details;
+        let gone = || StoreError::Failed("the provider is no longer configured".to_owned());
+        let provider = self.providers.find(details.provider.as_str()).ok_or_else(gone)?;
+        let secret = SignInSecret::from_random(self.entropy.array());
+        let link_to = details.link.map(|(user_id, _)| user_id);
+        let signed_in = SignedIn { provider, profile, link_to, caller };
+        let session_id = SessionId::from_random(self.entropy.array());
+        self.accounts.run(&signed_in, &mut |user_id, tx| {
+            if let Some((_, session)) = details.link {
+                return still_active(session, tx);
+            }
+            let Some(challenge) = details.challenge else { return Ok(()) };
+            tx.sign_ins().insert_code(&SignInCode {
+                digest: SignInCodeDigest::from(&secret),
+                user_id,
+                session_id,
+                challenge: *challenge.as_bytes(),
+                redirect_uri: details.redirect_uri.clone(),
+                multi_factor: provider.counts_factors(profile.multi_factor),
+                expires_at: self.clock.now() + SIGN_IN_CODE_LIFETIME,
+                used_at: None,
+            })
+        })?;
+        Ok(details.challenge.map(|_| secret.expose()))
+    }
+
+    fn respond(&self, opened: &OpenedFlow, outcome: Option<(&'static str, String)>) -> CallbackResponse {
+        let FlowDetails { redirect_uri, state, .. } = &opened.details;
+        let (has_code, has_link) = (matches!(outcome, Some(("code", _))), opened.details.link.is_some());
+        let mut parameters: Vec<(&str, &str)> = Vec::new();
+        if let Some((name, value)) = &outcome {
+            parameters.push((name, value));
+        }
+        if let Some(state) = state {
+            parameters.push(("state", state));
+        }
+        if has_code && !has_link {
+            parameters.push(("iss", &self.providers.public_url));
+        }
+        CallbackResponse(append_query(redirect_uri, &parameters))
+    }
+}
+
+/// Refuses to link an identity once the session that began the flow has ended.
+fn still_active(session: SessionId, tx: &mut dyn Tx) -> Result<(), StoreError> {
+    let is_active = tx.sessions().find(session)?.is_some_and(|session| session.ended_at.is_none());
+    if is_active { Ok(()) } else { Err(StoreError::Busy("the session that began the flow has ended".to_owned())) }
+}
+
+/// Returns why a callback brings no code (RFC 6749 §4.1.2.1, OpenID Connect Core 1.0 §3.1.2.6).
+fn failure(callback: &ProviderCallback) -> Option<SignInError> {
+    match callback.error.as_deref() {
+        None if callback.code.is_some() => None,
+        Some(
+            "access_denied"
+            | "user_cancelled_authorize"
+            | "login_required"
+            | "consent_required"
+            | "interaction_required"
+            | "account_selection_required",
+        ) => Some(SignInError::AccessDenied),
+        Some("temporarily_unavailable") => Some(SignInError::ProviderUnavailable),
+        Some(_) | None => Some(SignInError::ServerError),
+    }
+}

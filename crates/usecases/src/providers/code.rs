@@ -1,0 +1,155 @@
+//! Exchanges the one-time code of a sign-in for a session (RFC 6749 §4.1.3, RFC 7636).
+
+use super::provider::federated;
+use crate::SECURITY_LOG;
+use crate::caller::Caller;
+use crate::counted::Counted;
+use crate::failure::{Reason, UseCaseError};
+use crate::limits::{Admission, Attempt, DeviceCookies, LimitError, Limits};
+use crate::login::{Gate, LogInReason, LoggedIn, MAX_ATTEMPTS, hash_contention};
+use crate::sessions::Entry;
+use crate::tokens::TokenError;
+use portcullis_domain::ErrorCode;
+use portcullis_domain::providers::{CodeChallenge, SignInCode, SignInCodeDigest, SignInSecret};
+use portcullis_domain::sessions::EndReason;
+use portcullis_ports::{Clock, Store, StoreExt};
+use std::sync::Arc;
+
+/// Input of the exchange.
+pub struct CodeExchange {
+    /// The code.
+    pub code: String,
+    /// `code_verifier` of the client.
+    pub code_verifier: String,
+    /// `redirect_uri` that the code was sent to.
+    pub redirect_uri: String,
+}
+
+/// Reason why no session began.
+#[derive(Debug, thiserror::Error)]
+pub enum CodeReason {
+    /// The code is refused.
+    #[error(transparent)]
+    Token(TokenError),
+    /// The login that the code completes was refused, or its second factor is due.
+    #[error(transparent)]
+    LogIn(#[from] LogInReason),
+}
+
+impl Reason for CodeReason {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Token(error) => error.code(),
+            Self::LogIn(reason) => reason.code(),
+        }
+    }
+}
+
+/// Exchanges one-time codes.
+pub struct ExchangeCode {
+    /// Store of codes and sessions.
+    pub store: Arc<dyn Store>,
+    /// Begins the session.
+    pub gate: Arc<Gate>,
+    /// Known devices.
+    pub devices: Arc<DeviceCookies>,
+    /// Rate limits.
+    pub limits: Arc<Limits>,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Counted for ExchangeCode {
+    type Input = CodeExchange;
+    type Output = LoggedIn;
+    type Reason = CodeReason;
+
+    fn attempts(&self, _: &CodeExchange, caller: &Caller) -> Vec<Attempt> {
+        vec![Attempt::Call(caller.source())]
+    }
+
+    fn count(&self, attempt: &Attempt) -> Result<Admission, LimitError> {
+        self.limits.count(attempt)
+    }
+
+    /// Uses up the code and begins its session in one transaction. A second use ends the session.
+    fn act(
+        &self,
+        input: &CodeExchange,
+        caller: &Caller,
+        admission: &Admission,
+    ) -> Result<LoggedIn, UseCaseError<CodeReason>> {
+        let code = self.redeem(input, caller)?;
+        for _ in 0..MAX_ATTEMPTS {
+            let owner = self.store.read(|tx| tx.credentials().owner(code.user_id))?;
+            let owner = &owner.ok_or(CodeReason::Token(TokenError::Invalid))?;
+            let known = self.devices.known_device(caller, &owner.user.email, owner.credentials.hash());
+            let entry = Entry {
+                owner,
+                email: &owner.user.email,
+                methods: federated(code.multi_factor),
+                session_id: code.session_id,
+                device: known.unwrap_or_else(|| self.devices.new_device()),
+                is_known: known.is_some(),
+                needs_lock: true,
+                caller,
+                admission,
+            };
+            let mut uses = |tx: &mut dyn portcullis_ports::Tx| tx.sign_ins().use_code(&code.digest, self.clock.now());
+            match self.gate.pass(&entry, &mut uses) {
+                Ok(Some(logged_in)) => return Ok(logged_in),
+                Ok(None) => self.refuse_second_use(&code, caller)?,
+                // A code works once, also if it only leads to the second factor.
+                Err(UseCaseError::Refused(reason)) => {
+                    let first = self.store.write(|tx| tx.sign_ins().use_code(&code.digest, self.clock.now()))?;
+                    return Err(if first { CodeReason::LogIn(reason) } else { revoked() }.into());
+                }
+                Err(error) => return Err(error.convert()),
+            }
+        }
+        Err(hash_contention().into())
+    }
+}
+
+impl ExchangeCode {
+    /// Returns the code if it may be used. A wrong verifier spends it: it may have been intercepted.
+    fn redeem(&self, input: &CodeExchange, caller: &Caller) -> Result<SignInCode, UseCaseError<CodeReason>> {
+        let (invalid, now) = (|| CodeReason::Token(TokenError::Invalid), self.clock.now());
+        let secret = SignInSecret::parse(&input.code).ok_or_else(invalid)?;
+        let found = self.store.read(|tx| tx.sign_ins().code(&SignInCodeDigest::from(&secret)))?;
+        let code = found.ok_or_else(invalid)?;
+        self.refuse_second_use(&code, caller)?;
+        if code.expires_at <= now {
+            return Err(CodeReason::Token(TokenError::Expired).into());
+        }
+        let is_clients = CodeChallenge::new(code.challenge).verify(&input.code_verifier);
+        if !is_clients || code.redirect_uri != input.redirect_uri {
+            self.store.write(|tx| tx.sign_ins().use_code(&code.digest, now))?;
+            return Err(invalid().into());
+        }
+        Ok(code)
+    }
+
+    /// Refuses a code that was used, and ends the session that it began (RFC 6749 §4.1.2).
+    fn refuse_second_use(&self, code: &SignInCode, caller: &Caller) -> Result<(), UseCaseError<CodeReason>> {
+        let now = self.clock.now();
+        let is_used = self.store.read(|tx| tx.sign_ins().code(&code.digest))?.is_none_or(|row| row.used_at.is_some());
+        if !is_used {
+            return Ok(());
+        }
+        let session_end = caller.session_end(EndReason::Theft, now);
+        let ended = self.store.write(|tx| {
+            tx.sessions().lock_account(code.user_id)?;
+            tx.sessions().end(code.session_id, &session_end)
+        })?;
+        if ended {
+            let user_id = code.user_id.get();
+            tracing::warn!(target: SECURITY_LOG, user_id, "A sign-in code was used again: its session is ended");
+        }
+        Err(revoked().into())
+    }
+}
+
+fn revoked() -> CodeReason {
+    CodeReason::Token(TokenError::Revoked)
+}

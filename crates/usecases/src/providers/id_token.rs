@@ -1,0 +1,148 @@
+//! Signs in with an ID token that a native app got from its provider.
+
+use super::error::refused;
+use super::provider::federated;
+use super::resolve::{NoAccount, ResolveAccount, SignedIn};
+use super::{ProviderReason, Providers};
+use crate::caller::Caller;
+use crate::counted::Counted;
+use crate::failure::{Reason, UseCaseError};
+use crate::limits::{Admission, Attempt, LimitError, Limits};
+use crate::login::{Gate, LogInReason, LoggedIn, MAX_ATTEMPTS, hash_contention};
+use crate::sessions::Entry;
+use portcullis_domain::ErrorCode;
+use portcullis_domain::providers::{ProviderName, SignInCodeDigest};
+use portcullis_ports::{Clock, NativeSignIn as Verified, Store, StoreExt};
+use std::sync::Arc;
+
+/// Input of the sign-in.
+pub struct IdTokenSignIn {
+    /// Name of the provider.
+    pub provider: String,
+    /// The ID token.
+    pub id_token: String,
+    /// Nonce of the app, if the token has one.
+    pub nonce: Option<String>,
+}
+
+/// An ID token that is valid, and was not used yet as far as known.
+pub struct VerifiedIdToken {
+    provider: ProviderName,
+    digest: SignInCodeDigest,
+    verified: Verified,
+}
+
+/// Reason why no session began.
+#[derive(Debug, thiserror::Error)]
+pub enum IdTokenReason {
+    /// The provider is unknown or unavailable, or the token is not valid.
+    #[error(transparent)]
+    Provider(#[from] ProviderReason),
+    /// The person has no account.
+    #[error(transparent)]
+    NoAccount(#[from] NoAccount),
+    /// The login was refused, or its second factor is due.
+    #[error(transparent)]
+    LogIn(#[from] LogInReason),
+}
+
+impl Reason for IdTokenReason {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Provider(reason) => reason.code(),
+            Self::NoAccount(reason) => reason.code(),
+            Self::LogIn(reason) => reason.code(),
+        }
+    }
+}
+
+/// Signs in with ID tokens of native apps.
+pub struct NativeSignIn {
+    /// Configured providers.
+    pub providers: Arc<Providers>,
+    /// Finds the account.
+    pub accounts: Arc<ResolveAccount>,
+    /// Store of used tokens.
+    pub store: Arc<dyn Store>,
+    /// Begins the session.
+    pub gate: Arc<Gate>,
+    /// Rate limits.
+    pub limits: Arc<Limits>,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl NativeSignIn {
+    /// Verifies an ID token. May call the provider, and does not use the store.
+    ///
+    /// # Errors
+    /// Returns [`ProviderReason`].
+    pub fn verify(&self, input: &IdTokenSignIn) -> Result<VerifiedIdToken, ProviderReason> {
+        let provider = self.providers.find(&input.provider).ok_or(ProviderReason::Unknown)?;
+        let verified = provider.protocol.verify_id_token(&input.id_token, input.nonce.as_deref(), self.clock.now());
+        let verified = verified.map_err(|error| refused(&provider.name, &error))?;
+        let digest = SignInCodeDigest::of_id_token(&input.id_token);
+        Ok(VerifiedIdToken { provider: provider.name.clone(), digest, verified })
+    }
+
+    /// Returns what a call is counted as before its token is verified.
+    #[must_use]
+    pub fn attempt(&self, caller: &Caller) -> Attempt {
+        Attempt::Call(caller.source())
+    }
+}
+
+impl Counted for NativeSignIn {
+    type Input = VerifiedIdToken;
+    type Output = LoggedIn;
+    type Reason = IdTokenReason;
+
+    /// The source was charged before the token was verified.
+    fn attempts(&self, _: &VerifiedIdToken, _: &Caller) -> Vec<Attempt> {
+        Vec::new()
+    }
+
+    fn count(&self, attempt: &Attempt) -> Result<Admission, LimitError> {
+        self.limits.count(attempt)
+    }
+
+    /// Remembers the token, finds the account and begins a session.
+    fn act(
+        &self,
+        input: &VerifiedIdToken,
+        caller: &Caller,
+        admission: &Admission,
+    ) -> Result<LoggedIn, UseCaseError<IdTokenReason>> {
+        let VerifiedIdToken { provider, digest, verified } = input;
+        let provider =
+            self.providers.find(provider.as_str()).ok_or(IdTokenReason::Provider(ProviderReason::Unknown))?;
+        if !self.store.write(|tx| tx.sign_ins().use_id_token(digest, verified.usable_until))? {
+            return Err(IdTokenReason::Provider(ProviderReason::Rejected).into());
+        }
+        let profile = &verified.profile;
+        let signed_in = SignedIn { provider, profile, link_to: None, caller };
+        let user_id = self.accounts.run(&signed_in, &mut |_, _| Ok(())).map_err(UseCaseError::convert)?;
+        let beginning = &self.gate.beginning;
+        let session_id = beginning.issuance.new_session_id();
+        for _ in 0..MAX_ATTEMPTS {
+            let owner = self.store.read(|tx| tx.credentials().owner(user_id))?;
+            let owner = &owner.ok_or(IdTokenReason::Provider(ProviderReason::Rejected))?;
+            let known = beginning.devices.known_device(caller, &owner.user.email, owner.credentials.hash());
+            let entry = Entry {
+                owner,
+                email: &owner.user.email,
+                methods: federated(provider.counts_factors(profile.multi_factor)),
+                session_id,
+                device: known.unwrap_or_else(|| beginning.devices.new_device()),
+                is_known: known.is_some(),
+                needs_lock: false,
+                caller,
+                admission,
+            };
+            if let Some(logged_in) = self.gate.pass(&entry, &mut |_| Ok(true)).map_err(UseCaseError::convert)? {
+                return Ok(logged_in);
+            }
+        }
+        Err(hash_contention().into())
+    }
+}

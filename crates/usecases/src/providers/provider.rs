@@ -1,0 +1,60 @@
+//! Configured providers.
+
+use portcullis_domain::login::{Method, Methods};
+use portcullis_domain::providers::{LinkingPolicy, ProviderKind, ProviderName, RedirectUris};
+use portcullis_ports::IdentityProvider;
+use std::sync::Arc;
+
+/// Configured provider.
+pub struct Provider {
+    /// Name in settings and paths.
+    pub name: ProviderName,
+    /// Name for people.
+    pub label: String,
+    /// Kind.
+    pub kind: ProviderKind,
+    /// Who gets an account.
+    pub policy: LinkingPolicy,
+    /// `true` if the provider's second factor counts.
+    pub second_factor: bool,
+    /// Speaks the provider's protocol.
+    pub protocol: Arc<dyn IdentityProvider>,
+}
+
+impl Provider {
+    /// Returns whether a sign-in counts as one with several factors.
+    pub(super) const fn counts_factors(&self, multi_factor: bool) -> bool {
+        self.second_factor && multi_factor
+    }
+}
+
+/// Returns the methods of a sign-in with a provider.
+pub(super) fn federated(multi_factor: bool) -> Methods {
+    let methods = Methods::from(Method::Federated);
+    if multi_factor { methods.with_provider_factors() } else { methods }
+}
+
+/// All configured providers.
+#[derive(Default)]
+pub struct Providers {
+    /// Providers, in the order of the settings.
+    pub list: Vec<Provider>,
+    /// Where people may be sent back to.
+    pub redirect_uris: RedirectUris,
+    /// `PUBLIC_URL`: callbacks are below it, and responses name it as their issuer (RFC 9207).
+    pub public_url: String,
+}
+
+impl Providers {
+    /// Returns the provider with this name, or `None` if there is none.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Provider> {
+        self.list.iter().find(|provider| provider.name.as_str() == name)
+    }
+
+    /// Returns the callback URL of a provider, which is registered there.
+    #[must_use]
+    pub fn callback_url(&self, name: &ProviderName) -> String {
+        format!("{}/auth/providers/{name}/callback", self.public_url)
+    }
+}
