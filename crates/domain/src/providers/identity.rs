@@ -22,7 +22,7 @@ public_id! {
 ///
 /// ```
 /// use portcullis_domain::providers::ProviderName;
-/// assert_eq!(ProviderName::parse("corp_2").unwrap().as_str(), "corp_2");
+/// assert_eq!(ProviderName::parse("corp_2").as_ref().map(ProviderName::as_str), Some("corp_2"));
 /// assert_eq!(ProviderName::parse("2corp"), None);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

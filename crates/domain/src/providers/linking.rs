@@ -1,4 +1,4 @@
-//! Which account a person is who signs in with a provider.
+//! Decides which account a person is who signs in with a provider.
 //!
 //! People are identified by issuer and subject. An email address only helps to find the account of an unknown
 //! identity, and only if the provider's word for the address is taken. The first row that fits decides:
@@ -31,7 +31,7 @@ use crate::registration::{User, UserId};
 /// # let email = EmailAddress::parse("ada@gmail.com")?;
 /// # let ada = User { id: UserId::new(1), email, is_active: true, created_at: DateTime::UNIX_EPOCH,
 /// #     email_verified_at: None };
-/// # let key = IdentityKey::new("https://accounts.google.com", "42").unwrap();
+/// # let key = IdentityKey::new("https://accounts.google.com", "42").ok_or("subject")?;
 /// let facts = EmailFacts { email: Some("ada@gmail.com".into()), ..EmailFacts::default() };
 /// let trusted = ProviderProfile::from_facts(key, (ProviderKind::Google, TrustEmail::Verified), &facts, false);
 /// let policy = LinkingPolicy::default();
@@ -128,7 +128,7 @@ impl LinkingPolicy {
     /// Decides which account a person is.
     ///
     /// # Errors
-    /// Returns why it is none.
+    /// Returns why the person gets no account.
     pub fn decide(&self, profile: &ProviderProfile, facts: &LinkingFacts<'_>) -> Result<Link, LinkRejection> {
         match (facts.known, facts.link_to) {
             (Some(known), None) => active(known).map(Link::SignIn),
@@ -182,5 +182,5 @@ fn active(account: &User) -> Result<UserId, LinkRejection> {
 mod tests;
 
 #[cfg(test)]
-#[path = "linking_model.rs"]
+#[path = "linking_model_tests.rs"]
 mod model;

@@ -1,4 +1,4 @@
-//! Whether the provider's word for an email address is taken.
+//! Trust in a provider's word for an email address.
 
 use super::{IdentityKey, ProviderKind, ProviderProfile};
 use crate::registration::EmailAddress;
@@ -10,7 +10,7 @@ const GMAIL: &str = "gmail.com";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrustEmail {
     /// Taken if the provider says that the address is verified, in the way of its kind. See
-    /// [`EmailFacts::are_trusted`].
+    /// [`EmailFacts`].
     Verified,
     /// Never taken.
     Never,
@@ -49,7 +49,7 @@ impl TrustEmail {
     }
 }
 
-/// What a provider says of a person's email address, read from its verified response. A missing claim is
+/// Claims of a provider about a person's email address, from its verified response. A missing claim is
 /// `None` or `false`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EmailFacts {
@@ -83,16 +83,17 @@ impl EmailFacts {
 }
 
 impl ProviderProfile {
-    /// Creates a profile from what a provider of this kind says. Ignores a malformed email address.
+    /// Creates a profile from the claims of a provider of this kind. Ignores a malformed email address.
     ///
     /// ```
     /// use portcullis_domain::providers::{EmailFacts, IdentityKey, ProviderKind, ProviderProfile, TrustEmail};
-    /// let key = IdentityKey::new("https://gitlab.com", "42").unwrap();
+    /// let key = IdentityKey::new("https://gitlab.com", "42").ok_or("subject")?;
     /// let facts =
     ///     EmailFacts { email: Some("Ada@Example.org".into()), email_verified: true, ..EmailFacts::default() };
     /// let profile = ProviderProfile::from_facts(key, (ProviderKind::GitLab, TrustEmail::Verified), &facts, false);
     /// assert!(profile.email_trusted);
     /// assert_eq!(profile.domain.as_deref(), Some("example.org"));
+    /// # Ok::<(), &str>(())
     /// ```
     #[must_use]
     pub fn from_facts(
