@@ -36,12 +36,13 @@ fn undo(world: &World) -> OneTimeToken {
 #[test]
 fn unproven_password_is_removed_and_another_is_offered() {
     let world = World::new();
-    world.register(ADA, "correct horse").unwrap();
+    let ada = world.register(ADA, "correct horse").unwrap().0.id;
     let verified = world.verify(&world.mailed()).unwrap();
     assert!(verified.password_removed && !signs_in(&world, ADA, "correct horse"));
+    assert!(!world.owner(ada).credentials.has_password());
     assert_eq!(world.log_in(ADA, "correct horse").unwrap_err().code(), ErrorCode::InvalidCredentials);
     assert!(world.reset(&verified.reset.unwrap(), "battery staple").is_ok());
-    assert!(signs_in(&world, ADA, "battery staple"));
+    assert!(signs_in(&world, ADA, "battery staple") && world.owner(ada).credentials.has_password());
 }
 
 #[test]
