@@ -3,9 +3,8 @@
 use crate::client::{integer, is_true, optional_text, rejected, text};
 use crate::config::ProviderConfig;
 use crate::discovery::{Metadata, fill};
-use crate::email::EmailFacts;
 use chrono::{DateTime, Utc};
-use portcullis_domain::providers::{IdentityKey, ProviderKind};
+use portcullis_domain::providers::{EmailFacts, IdentityKey, ProviderKind};
 use portcullis_json::{Json, Object};
 use portcullis_ports::ProviderError;
 

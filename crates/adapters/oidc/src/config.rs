@@ -1,6 +1,6 @@
 //! Configuration of one provider.
 
-use portcullis_domain::providers::ProviderKind;
+use portcullis_domain::providers::{ProviderKind, TrustEmail};
 use secrecy::SecretString;
 use url::{Host, Url};
 
@@ -43,15 +43,6 @@ pub enum Credential {
         /// P-256 key in PEM (PKCS#8).
         private_key: SecretString,
     },
-}
-
-/// Whether a provider's word for an email address is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TrustEmail {
-    /// Taken for verified addresses, by the rule of the provider's kind.
-    Verified,
-    /// Never taken.
-    Never,
 }
 
 /// Reason why a provider cannot be used.

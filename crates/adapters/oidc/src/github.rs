@@ -2,11 +2,10 @@
 
 use crate::client::{call, fetch, integer, is_true, object, optional_text, rejected, unavailable};
 use crate::config::{ConfigError, ProviderConfig};
-use crate::email::{EmailFacts, profile};
 use crate::exchange::{Client, SecretPlace, Tokens};
 use crate::provider::{ProviderStatus, authorization_url, clock_skew};
 use chrono::{DateTime, Utc};
-use portcullis_domain::providers::{IdentityKey, ProviderProfile};
+use portcullis_domain::providers::{EmailFacts, IdentityKey, ProviderProfile};
 use portcullis_json::Json;
 use portcullis_ports::{
     AuthorizationRequest, CodeCallback, OutboundHttp, OutboundRequest, OutboundResponse, ProviderError,
@@ -54,7 +53,7 @@ impl GitHub {
         let id = integer(&object("user", &user.body)?, "id")?;
         let key = IdentityKey::new(self.config.issuer.clone(), id.to_string()).ok_or_else(|| rejected("id"))?;
         let email = primary_email(&self.get("user/emails?per_page=100", &token)?.body)?;
-        Ok(profile((self.config.kind, self.config.trust_email), key, &email, false))
+        Ok(ProviderProfile::from_facts(key, (self.config.kind, self.config.trust_email), &email, false))
     }
 
     /// Checks that the API responds. GitHub Enterprise may respond with 401.

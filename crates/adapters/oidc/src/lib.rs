@@ -10,7 +10,6 @@ mod claims;
 mod client;
 mod config;
 mod discovery;
-mod email;
 mod exchange;
 mod github;
 mod id_token;
@@ -18,5 +17,5 @@ mod jwks;
 mod openid;
 mod provider;
 
-pub use config::{ConfigError, Credential, ProviderConfig, TrustEmail};
+pub use config::{ConfigError, Credential, ProviderConfig};
 pub use provider::{OidcProvider, ProviderStatus};

@@ -5,13 +5,12 @@ use crate::claims::{ClaimRules, Claims, email_facts};
 use crate::client::{fetch, object, rejected, unavailable};
 use crate::config::{ConfigError, ProviderConfig};
 use crate::discovery::{self, Metadata};
-use crate::email::{EmailFacts, profile};
 use crate::exchange::{Client, SecretPlace, Tokens};
 use crate::id_token::UnverifiedIdToken;
 use crate::jwks::{Jwks, KeyChoiceError};
 use crate::provider::{ProviderStatus, authorization_url, clock_skew};
 use chrono::{DateTime, Utc};
-use portcullis_domain::providers::ProviderProfile;
+use portcullis_domain::providers::{EmailFacts, NATIVE_ID_TOKEN_MAX_AGE, ProviderProfile};
 use portcullis_ports::{
     AuthorizationRequest, Clock, CodeCallback, NativeSignIn, OutboundHttp, OutboundRequest, OutboundResponse,
     ProviderError,
@@ -19,9 +18,6 @@ use portcullis_ports::{
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-
-/// Maximum age of a native app's ID token, in seconds.
-const MAX_NATIVE_AGE: i64 = 600;
 
 /// OpenID provider with its cached metadata and keys.
 pub(crate) struct OpenId {
@@ -84,7 +80,7 @@ impl OpenId {
         let token = UnverifiedIdToken::parse(id_token)?;
         let claims = self.verify(&token, &*self.metadata()?, true, now)?;
         // Both times are whole seconds, so a token is 600 s old until the next second.
-        let last = claims.issued_at.saturating_add(MAX_NATIVE_AGE + 1).min(claims.expires_at);
+        let last = claims.issued_at.saturating_add(NATIVE_ID_TOKEN_MAX_AGE.num_seconds() + 1).min(claims.expires_at);
         if now.timestamp() >= last {
             return Err(rejected("iat is too old"));
         }
@@ -162,6 +158,7 @@ impl OpenId {
     }
 
     fn profile(&self, claims: Claims) -> ProviderProfile {
-        profile((self.config.kind, self.config.trust_email), claims.key, &claims.email, claims.multi_factor)
+        let rules = (self.config.kind, self.config.trust_email);
+        ProviderProfile::from_facts(claims.key, rules, &claims.email, claims.multi_factor)
     }
 }

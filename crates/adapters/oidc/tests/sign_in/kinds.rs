@@ -10,8 +10,8 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use portcullis_domain::providers::ProviderKind;
-use portcullis_oidc::{Credential, ProviderConfig, TrustEmail};
+use portcullis_domain::providers::{ProviderKind, TrustEmail};
+use portcullis_oidc::{Credential, ProviderConfig};
 use portcullis_ports::{Clock, CodeCallback, IdentityProvider};
 use serde_json::{Value, json};
 

@@ -3,8 +3,8 @@
 use crate::test_keys::{RSA, TestKey};
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
-use portcullis_domain::providers::{ProviderKind, ProviderProfile};
-use portcullis_oidc::{Credential, OidcProvider, ProviderConfig, TrustEmail};
+use portcullis_domain::providers::{ProviderKind, ProviderProfile, TrustEmail};
+use portcullis_oidc::{Credential, OidcProvider, ProviderConfig};
 use portcullis_ports::{
     AuthorizationRequest, Clock, CodeCallback, IdentityProvider, NativeSignIn, OutboundError, OutboundHttp,
     OutboundRequest, OutboundResponse, ProviderError,
