@@ -17,6 +17,9 @@ use portcullis_usecases::mfa::{
     Challenges, ConfirmTotp, EnrolTotp, ListFactors, Reauthenticate, RemoveTotp, RenameTotp, RenewRecoveryCodes,
     TrustedDevices, VerifySecondFactor,
 };
+use portcullis_usecases::providers::{
+    CompleteSignIn, ExchangeCode, ListIdentities, NativeSignIn, Providers, StartLink, StartSignIn, UnlinkIdentity,
+};
 use portcullis_usecases::recovery::{ChangePassword, ResetPassword};
 use portcullis_usecases::registration::{DeleteOwnAccount, Register};
 use portcullis_usecases::sessions::{ListSessions, LogOut, LogOutAll, ReadTimeline, RevokeSession};
@@ -43,6 +46,8 @@ pub struct Api {
     pub verification: VerificationUseCases,
     /// Use cases for second factors and recent authentication.
     pub mfa: MfaUseCases,
+    /// Use cases for sign-in with providers.
+    pub providers: ProviderUseCases,
     /// Ends a session by one of its tokens.
     pub log_out: LogOut,
     /// Use cases for a user's own sessions.
@@ -111,6 +116,26 @@ pub struct MfaUseCases {
     pub devices: TrustedDevices,
     /// Authenticates the user of a session again.
     pub reauthenticate: Reauthenticate,
+}
+
+/// Use cases for sign-in with providers.
+pub struct ProviderUseCases {
+    /// Configured providers.
+    pub providers: Arc<Providers>,
+    /// Sends browsers to a provider.
+    pub start: StartSignIn,
+    /// Completes a sign-in when the browser returns.
+    pub complete: CompleteSignIn,
+    /// Exchanges the code of a sign-in.
+    pub exchange: ExchangeCode,
+    /// Signs in with the ID token of a native app.
+    pub native: NativeSignIn,
+    /// Begins the flow that links an identity.
+    pub link: StartLink,
+    /// Lists a user's own identities.
+    pub list: ListIdentities,
+    /// Removes an identity.
+    pub unlink: UnlinkIdentity,
 }
 
 /// Use cases for a user's own sessions.

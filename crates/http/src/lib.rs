@@ -19,6 +19,7 @@ mod mfa;
 mod middleware;
 mod openapi;
 mod pages;
+mod providers;
 mod recovery;
 mod registration;
 mod reply;
@@ -32,7 +33,8 @@ mod tokens;
 mod verification;
 
 pub use api::{
-    AccountPages, Api, HttpConfig, Lanes, MfaUseCases, RecoveryUseCases, SessionUseCases, VerificationUseCases,
+    AccountPages, Api, HttpConfig, Lanes, MfaUseCases, ProviderUseCases, RecoveryUseCases, SessionUseCases,
+    VerificationUseCases,
 };
 pub use lanes::{BatchLane, BatchSettings, Lane, LaneLoad, LaneObserver, LaneSettings};
 pub use limits::{ForwardedHeader, ParseProxiesError, TrustedProxies};

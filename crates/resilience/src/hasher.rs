@@ -64,6 +64,10 @@ impl<P: PasswordHasher> PasswordHasher for Bulkhead<P> {
         self.run(|hasher| hasher.verify(password, hash, cancellation))
     }
 
+    fn placeholder(&self) -> PasswordHash {
+        self.inner.placeholder()
+    }
+
     fn dummy_verify(
         &self,
         password: &Password,

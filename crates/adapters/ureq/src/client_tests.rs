@@ -1,5 +1,10 @@
 //! Calls to local servers that misbehave.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "time limits of sockets follow the real clock, and a process cannot change its environment"
+)]
+
 use super::*;
 use native_tls::{Identity, TlsAcceptor};
 use portcullis_testkit::smtp::{Authority, Issued};
@@ -202,7 +207,7 @@ fn names_of_inner_addresses_are_refused_without_a_connection() {
         |_| Ok(vec![([127, 0, 0, 1], 443).into(); 100]),
     ];
     for lookup in inner {
-        let refused = Err(OutboundError::Forbidden("the host has no address that calls may go to".to_owned()));
+        let refused = Err(OutboundError::Forbidden("the host has only private or reserved addresses".to_owned()));
         assert_eq!(call(lookup), refused);
     }
     assert_eq!(call(|_| Ok(Vec::new())), Err(unavailable("the host name does not resolve")));
@@ -222,15 +227,6 @@ fn this_machine_is_refused_except_for_a_configured_origin() {
     let http = UreqHttp::new(configured);
     assert_eq!(http.call(&OutboundRequest::get(&urls[0])).unwrap().status, 200);
     assert!(matches!(http.call(&OutboundRequest::get(&urls[2])), Err(OutboundError::Forbidden(_))));
-}
-
-/// Runs an ignored test of this file in a process with these variables.
-fn run_with(test: &str, variables: &[(&str, &str)]) {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "--ignored", &format!("client::tests::{test}")]).envs(variables.iter().copied());
-    let output = command.output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
 /// Starts a TLS server with this certificate. Returns its port.
@@ -256,8 +252,14 @@ fn certificates_of_unknown_authorities_are_refused() {
     assert!(reason.contains("certificate verify failed"), "{reason}");
 }
 
+/// Variable of the process in which the test below makes its calls: a process cannot change its own environment.
+const NAMED: &str = "PORT_OF_A_GOOD_CERTIFICATE";
+
 #[test]
 fn ssl_cert_file_names_authorities_and_proxies_are_ignored() {
+    if std::env::var_os(NAMED).is_some() {
+        return calls_in_a_strange_environment();
+    }
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     let file = folder.path().join("authority.pem");
     fs::write(&file, authority.certificate()).unwrap();
@@ -265,20 +267,20 @@ fn ssl_cert_file_names_authorities_and_proxies_are_ignored() {
     let expired = serve_tls(&authority.issue_expired(&["localhost"])).to_string();
     let (proxy, requests) = reply("HTTP/1.1 418 X\r\nContent-Length: 0\r\n\r\n");
     let proxy = format!("http://127.0.0.1:{proxy}");
-    let mut variables = vec![("SSL_CERT_FILE", file.to_str().unwrap()), ("NAMED", &named), ("EXPIRED", &expired)];
-    variables.extend(
-        ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"].map(|n| (n, &*proxy)),
-    );
-    run_with("in_that_environment", &variables);
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let test = "client::tests::ssl_cert_file_names_authorities_and_proxies_are_ignored";
+    command.args(["--exact", test]).env("SSL_CERT_FILE", file).env(NAMED, named).env("EXPIRED", expired);
+    let proxies = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
+    let output = command.envs(proxies.map(|name| (name, &proxy))).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
     assert_eq!(requests.try_iter().count(), 0, "a proxy was used");
 }
 
-#[test]
-#[ignore = "run by the test above"]
-fn in_that_environment() {
+fn calls_in_a_strange_environment() {
     let port = |name: &str| std::env::var(name).unwrap().parse().unwrap();
-    assert_eq!(get_tls("localhost", port("NAMED")).unwrap().status, 200);
-    for (host, name) in [("127.0.0.1", "NAMED"), ("localhost", "EXPIRED")] {
+    assert_eq!(get_tls("localhost", port(NAMED)).unwrap().status, 200);
+    for (host, name) in [("127.0.0.1", NAMED), ("localhost", "EXPIRED")] {
         let result = get_tls(host, port(name));
         let Err(OutboundError::Unavailable(reason)) = result else { panic!("{result:?}") };
         assert!(reason.contains("certificate verify failed"), "{reason}");

@@ -36,7 +36,7 @@ impl std::error::Error for AddressRefused {}
 
 impl std::fmt::Display for AddressRefused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the host has no address that calls may go to")
+        f.write_str("the host has only private or reserved addresses")
     }
 }
 

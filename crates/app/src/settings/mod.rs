@@ -45,7 +45,7 @@ pub(crate) use mfa::Mfa;
 pub(crate) use passwords::Passwords;
 pub(crate) use print::printed;
 pub use print::render;
-pub(crate) use providers::Providers;
+pub(crate) use providers::{Credential, Provider, Providers};
 pub use server::Server;
 pub use setting::SettingsError;
 pub use sources::Sources;
@@ -59,7 +59,7 @@ use setting::Setting;
 use std::ops::Deref;
 
 /// All settings, in the order of `config print`.
-const SETTINGS: [&[Setting]; 13] = [
+const SETTINGS: [&[Setting]; 14] = [
     &database::SETTINGS,
     &tokens::SETTINGS,
     &keys::SETTINGS,

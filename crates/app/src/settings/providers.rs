@@ -76,7 +76,6 @@ pub(super) const FAMILY: [Setting; 18] = [
 
 /// Settings of sign-in with providers.
 #[derive(Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "read by the use cases of sign-in"))]
 pub(crate) struct Providers {
     /// Providers, in the order of `PROVIDERS`.
     pub(crate) list: Vec<Provider>,
@@ -88,7 +87,6 @@ pub(crate) struct Providers {
 
 /// Settings of one provider. `None` stands for the default of its kind.
 #[derive(Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "read by the use cases of sign-in"))]
 pub(crate) struct Provider {
     pub(crate) name: ProviderName,
     pub(crate) kind: ProviderKind,
@@ -119,7 +117,6 @@ pub(crate) struct Provider {
 
 /// Proof of the client at the provider.
 #[derive(Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "read by the use cases of sign-in"))]
 pub(crate) enum Credential {
     Secret(SecretString),
     /// Key that signs a secret for each call, in PEM.

@@ -3,6 +3,7 @@
 use super::context::STORE_WAIT;
 use super::cores;
 use super::metrics::Metrics;
+use super::outbound::Client;
 use crate::settings::{Database, Settings};
 use anyhow::Context;
 use portcullis_bcrypt::HashThreads;
@@ -50,8 +51,8 @@ pub struct Operation {
     /// Circuit around Redis, if replicas share one. Rate limits are remote then.
     pub(super) shared: Option<Arc<dyn CircuitMonitor>>,
     pub(super) mail: Option<Arc<dyn CircuitMonitor>>,
-    /// Circuits around identity providers, if any are configured.
-    pub(super) providers: Option<Arc<dyn CircuitMonitor>>,
+    /// Client for identity providers, with their circuits, if any are configured.
+    pub(super) providers: Option<Client>,
 }
 
 impl Default for Operation {
@@ -64,7 +65,9 @@ impl Default for Operation {
 impl Operation {
     /// Lists the circuits for health checks and metrics.
     pub(super) fn circuits(&self) -> Vec<Arc<dyn CircuitMonitor>> {
-        [&self.database, &self.shared, &self.mail, &self.providers].into_iter().flatten().cloned().collect()
+        let providers = self.providers.clone().map(|client| -> Arc<dyn CircuitMonitor> { client });
+        let others = [&self.database, &self.shared, &self.mail].into_iter().flatten().cloned();
+        others.chain(providers).collect()
     }
 
     pub(super) fn lanes(

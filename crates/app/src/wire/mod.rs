@@ -15,6 +15,7 @@ mod outbound;
 #[cfg(test)]
 mod page_tests;
 mod pages;
+pub(crate) mod providers;
 mod recovery;
 mod registration;
 mod replicas;
@@ -81,7 +82,7 @@ pub(crate) fn service(
         database: Some(database),
         shared: replicas.map(SharedRedis::monitor),
         mail: Some(mail.circuit()),
-        providers: outbound::client(&settings.providers, clock).map(|client| -> Arc<dyn CircuitMonitor> { client }),
+        providers: outbound::client(&settings.providers, clock),
     };
     let api = api(settings, &base, operation)?;
     Ok((api, mail.start(settings, parts, &base)?))
@@ -94,6 +95,7 @@ pub(crate) fn service(
 pub fn api(settings: &Settings, base: &Base, operation: Operation) -> anyhow::Result<Api> {
     let Base { store, limits, clock, .. } = base.clone();
     let metrics = &operation.metrics;
+    let provider_circuits = operation.providers.clone().map(|client| -> Arc<dyn CircuitMonitor> { client });
     let refresh = Arc::new(tokens::refresh(base, settings, metrics.verdicts()?));
     let authenticate = Arc::new(tokens::authenticate(base));
     let circuits = operation.circuits();
@@ -105,6 +107,7 @@ pub fn api(settings: &Settings, base: &Base, operation: Operation) -> anyhow::Re
         recovery: recovery::use_cases(base),
         verification: verification::use_cases(base),
         mfa: mfa::use_cases(base, settings),
+        providers: providers::use_cases(base, settings, &authenticate, operation.providers.clone())?,
         log_out: sessions::log_out(base),
         sessions: sessions::use_cases(base),
         public_keys: settings.keys.verifier.public_keys(),
@@ -120,7 +123,7 @@ pub fn api(settings: &Settings, base: &Base, operation: Operation) -> anyhow::Re
             circuits,
             shared: operation.shared,
             mail: operation.mail,
-            providers: operation.providers,
+            providers: provider_circuits,
             limits: limits.clone(),
             clock,
         },

@@ -7,8 +7,11 @@ use portcullis_resilience::OutboundBreaker;
 use portcullis_ureq::{AddressPolicy, UreqHttp};
 use std::sync::Arc;
 
+/// Client for calls to providers.
+pub(super) type Client = Arc<OutboundBreaker<UreqHttp>>;
+
 /// Creates the client, with a circuit for each server of a provider, or `None` if there are no providers.
-pub(super) fn client(providers: &Providers, clock: &Arc<dyn Clock>) -> Option<Arc<OutboundBreaker<UreqHttp>>> {
+pub(super) fn client(providers: &Providers, clock: &Arc<dyn Clock>) -> Option<Client> {
     if providers.list.is_empty() {
         return None;
     }

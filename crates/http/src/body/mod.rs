@@ -115,6 +115,19 @@ pub(crate) async fn page_form(request: &HttpRequest, payload: Payload) -> Result
     form::fields(&read::within_bounds(request, payload).await?)
 }
 
+/// Reads a form that another site may send, as text.
+pub(crate) async fn form_text(request: &HttpRequest, payload: Payload) -> Result<String, ApiError> {
+    if !matches!(Format::of(request, true), Some(Format::Form)) {
+        let refusal = ApiError::new(ErrorCode::UnsupportedMediaType, "The body must be a form");
+        return Err(ApiError { close: true, ..refusal });
+    }
+    if read::is_encoded(request) {
+        return Err(undecoded());
+    }
+    let bytes = read::within_bounds(request, payload).await?;
+    String::from_utf8(bytes.to_vec()).map_err(|_| ApiError::new(ErrorCode::Validation, "The form must be UTF-8"))
+}
+
 /// Format of a body.
 #[derive(Clone, Copy)]
 enum Format {

@@ -5,6 +5,9 @@ use portcullis_domain::ErrorCode;
 use portcullis_usecases::limits::LimitError;
 use portcullis_usecases::login::{LogInReason, WrongPassword};
 use portcullis_usecases::mfa::{MfaReason, ReauthenticateReason, VerifySecondFactorReason};
+use portcullis_usecases::providers::{
+    CodeReason, FlowRejection, IdTokenReason, IdentityReason, LinkStart, NoAccount, ProviderReason,
+};
 use portcullis_usecases::recovery::{ChangePasswordReason, ResetPasswordReason};
 use portcullis_usecases::registration::RegisterReason;
 use portcullis_usecases::sessions::NoSuchSession;
@@ -13,6 +16,7 @@ use portcullis_usecases::verification::VerifyEmailReason;
 use portcullis_usecases::{DependencyError, Reason, UseCaseError};
 use serde_json::{Value, json};
 use std::convert::Infallible;
+use std::time::Duration;
 
 /// Reason that is reported to clients, with its own code and message.
 pub(crate) trait Described: Reason {
@@ -59,6 +63,45 @@ impl Described for MfaReason {
     }
 }
 
+impl Described for CodeReason {
+    fn details(&self) -> Option<Value> {
+        if let Self::LogIn(reason) = self { reason.details() } else { None }
+    }
+}
+impl Described for FlowRejection {}
+
+impl Described for IdTokenReason {
+    fn details(&self) -> Option<Value> {
+        match self {
+            Self::Provider(_) => None,
+            Self::NoAccount(reason) => reason.details(),
+            Self::LogIn(reason) => reason.details(),
+        }
+    }
+}
+
+impl Described for IdentityReason {
+    fn details(&self) -> Option<Value> {
+        match self {
+            Self::NotFound => None,
+            Self::LastSignInMethod => Some(json!({ "reason": "last_sign_in_method" })),
+            Self::Session(reason) => reason.details(),
+        }
+    }
+}
+
+impl Described for LinkStart {
+    fn details(&self) -> Option<Value> {
+        if let Self::Session(reason) = self { reason.details() } else { None }
+    }
+}
+
+impl Described for NoAccount {
+    fn details(&self) -> Option<Value> {
+        Some(json!({ "reason": self.0.as_str() }))
+    }
+}
+impl Described for ProviderReason {}
 impl Described for ReauthenticateReason {}
 
 impl Described for VerifySecondFactorReason {
@@ -84,7 +127,11 @@ impl<R: Described> From<R> for ApiError {
     fn from(reason: R) -> Self {
         match reason.code() {
             ErrorCode::Validation => Self::common_password(R::NEW_PASSWORD, reason.to_string()),
-            code => Self { details: reason.details().map(Box::new), ..Self::new(code, reason.to_string()) },
+            code => Self {
+                details: reason.details().map(Box::new),
+                retry_after: (code == ErrorCode::Unavailable).then_some(Duration::from_secs(1)),
+                ..Self::new(code, reason.to_string())
+            },
         }
     }
 }

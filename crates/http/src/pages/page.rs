@@ -47,8 +47,35 @@ pub(crate) enum PageContent<'a> {
     NewPassword { token: &'a str },
     /// Confirms that the password was changed.
     PasswordChanged {},
+    /// A sign-in with a provider that failed.
+    SignInFailed { reason: SignInProblem },
+    /// Asks the reader to confirm that an identity is to be linked.
+    LinkIdentity { token: &'a str, provider: &'a str, email: &'a str },
+    /// Sends the reader on to the provider.
+    Continue { provider: &'a str, url: &'a str },
+    /// Providers to sign in with.
+    Login { providers: Vec<LoginButton<'a>> },
     /// Viewer of the OpenAPI document. `up` is the relative path to the root of the service.
     ApiViewer { up: &'static str, viewer_style: Option<&'static str>, root: &'static str, scripts: [&'static str; 2] },
+}
+
+/// Reason why a sign-in with a provider failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SignInProblem {
+    RedirectUri,
+    Pkce,
+    UnknownProvider,
+    Expired,
+    OtherBrowser,
+    Unavailable,
+}
+
+/// Link to sign in with a provider.
+#[derive(Debug, Serialize)]
+pub(crate) struct LoginButton<'a> {
+    pub(crate) label: &'a str,
+    pub(crate) url: String,
 }
 
 /// Account page that a form is posted to.
@@ -138,6 +165,10 @@ impl<'a> Page<'a> {
             PageContent::EmailSent { .. } => "email_sent",
             PageContent::ExpiredLink { .. } => "expired_link",
             PageContent::NewPassword { .. } => "new_password",
+            PageContent::SignInFailed { .. } => "sign_in_failed",
+            PageContent::LinkIdentity { .. } => "link_identity",
+            PageContent::Continue { .. } => "continue",
+            PageContent::Login { .. } => "login",
             PageContent::PasswordChanged {} => "password_changed",
             PageContent::ApiViewer { .. } => "api_viewer",
         }

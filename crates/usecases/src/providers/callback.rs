@@ -83,7 +83,7 @@ pub struct CompleteSignIn {
 }
 
 impl CompleteSignIn {
-    /// Finds and spends the flow of a callback. Calls no provider.
+    /// Finds and spends the flow of a callback. `browsers` are the cookies of the browser. Calls no provider.
     ///
     /// # Errors
     /// Returns [`FlowRejection`] if the state is unknown or belongs to another browser.
@@ -91,13 +91,13 @@ impl CompleteSignIn {
         &self,
         provider: &str,
         callback: &ProviderCallback,
-        browser: Option<&SignInSecret>,
+        browsers: &[SignInSecret],
     ) -> Result<OpenedFlow, UseCaseError<FlowRejection>> {
         let state = SignInSecret::parse(&callback.state).ok_or(FlowRejection)?;
-        let browser = browser.ok_or(FlowRejection)?.digest();
         let (digest, now) = (StateDigest::from(&state), self.clock.now());
         let (sealed, is_usable) = self.store.write(|tx| {
-            let flow = tx.sign_ins().flow(&digest)?.filter(|flow| flow.browser == browser);
+            let flow =
+                tx.sign_ins().flow(&digest)?.filter(|flow| browsers.iter().any(|one| one.digest() == flow.browser));
             let flow = flow.ok_or(FlowRejection)?;
             let is_usable = flow.expires_at > now && tx.sign_ins().spend_flow(&digest, now)?;
             Ok::<_, UseCaseError<FlowRejection>>((flow.sealed, is_usable))

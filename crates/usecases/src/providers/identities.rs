@@ -2,14 +2,14 @@
 
 use crate::LOG;
 use crate::caller::Caller;
-use crate::failure::{Reason, UseCaseError};
+use crate::failure::{DependencyError, Reason, UseCaseError};
 use crate::mail::Outbox;
 use crate::mfa::{MfaReason, StepUp};
 use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::Occasion;
 use portcullis_domain::providers::{Identity, IdentityId};
-use portcullis_ports::{Store, StoreError, StoreExt};
+use portcullis_ports::{Store, StoreExt};
 use std::sync::Arc;
 
 /// Ways to sign in to an account.
@@ -31,8 +31,8 @@ impl ListIdentities {
     /// Lists the identities.
     ///
     /// # Errors
-    /// Returns [`StoreError`] if the store fails.
-    pub fn run(&self, session: &Authenticated) -> Result<IdentitiesListed, StoreError> {
+    /// Returns [`DependencyError`] if the store fails.
+    pub fn run(&self, session: &Authenticated) -> Result<IdentitiesListed, DependencyError> {
         let identities = self.store.read(|tx| tx.identities().list(session.user.id))?;
         Ok(IdentitiesListed { identities, password: session.has_password })
     }

@@ -22,4 +22,5 @@ pub use id_token::{IdTokenReason, IdTokenSignIn, NativeSignIn, VerifiedIdToken};
 pub use identities::{IdentitiesListed, IdentityReason, ListIdentities, UnlinkIdentity};
 pub use link::{LinkOffer, LinkStart, StartLink};
 pub use provider::{Provider, Providers};
+pub use resolve::{NoAccount, ResolveAccount};
 pub use start::{PreparedFlow, SignInStart, StartSignIn, StartedFlow};

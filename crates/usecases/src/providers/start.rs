@@ -41,6 +41,8 @@ pub struct StartedFlow {
     pub url: String,
     /// Cookie that identifies the browser.
     pub browser: SignInSecret,
+    /// `state` of the flow.
+    pub state: SignInSecret,
 }
 
 impl fmt::Debug for PreparedFlow {
@@ -100,7 +102,7 @@ impl StartSignIn {
         let sealed = details.seal(&digest, &*self.sealer).map_err(DependencyError::from)?;
         let expires_at = self.clock.now() + FLOW_LIFETIME;
         let flow = SignInFlow { state: digest, browser: browser.digest(), sealed, expires_at, spent_at: None };
-        Ok(PreparedFlow { flow, started: StartedFlow { url, browser } })
+        Ok(PreparedFlow { flow, started: StartedFlow { url, browser, state } })
     }
 
     /// Stores a flow.

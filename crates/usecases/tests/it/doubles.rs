@@ -1,6 +1,7 @@
 //! Test doubles: a blocklist and a readable token format.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::login::Method;
 use portcullis_domain::registration::{Password, UserId};
 use portcullis_domain::sessions::SessionId;
 use portcullis_domain::tokens::{

@@ -4,7 +4,7 @@
 mod csrf;
 mod form_error;
 
-pub(crate) use super::page::{AccountPage, OfferReason, PageContent, PasswordOffer};
+pub(crate) use super::page::{AccountPage, LoginButton, OfferReason, PageContent, PasswordOffer, SignInProblem};
 pub(crate) use csrf::is_same_origin;
 
 use super::page::{FormError, Page};
@@ -47,6 +47,21 @@ impl<'a> PageContext<'a> {
     pub(crate) fn expired_link(&self, page: AccountPage, error: ApiError) -> HttpResponse {
         Problem::from(error).log_as(StatusCode::GONE);
         self.respond(StatusCode::GONE, PageContent::ExpiredLink { page }, None)
+    }
+
+    /// Renders the page of a sign-in with a provider that failed, with the status of the error.
+    pub(crate) fn failed_sign_in(&self, reason: SignInProblem, error: ApiError) -> HttpResponse {
+        let problem = Problem::from(error);
+        problem.log();
+        let mut response = self.respond(problem.status(), PageContent::SignInFailed { reason }, None);
+        problem.set_headers(&mut response);
+        response
+    }
+
+    /// Renders the page of a sign-in that is unknown in this browser with status 410.
+    pub(crate) fn gone_sign_in(&self, error: ApiError) -> HttpResponse {
+        Problem::from(error).log_as(StatusCode::GONE);
+        self.respond(StatusCode::GONE, PageContent::SignInFailed { reason: SignInProblem::Expired }, None)
     }
 
     /// Renders a page with an error, its status and its header fields.

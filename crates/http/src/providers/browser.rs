@@ -1,0 +1,226 @@
+//! Requests of a browser on its way to a provider and back. Errors are pages, since a person sees them.
+
+use super::query::{CallbackQuery, StartFault, StartQuery};
+use super::{count, unknown_provider, with_providers};
+use crate::api::{Api, with_store};
+use crate::body;
+use crate::call::Call;
+use crate::errors::ApiError;
+use crate::limits::device_cookie;
+use crate::pages::account::{self, LoginButton, PageContent, PageContext, SignInProblem};
+use crate::tokens::{TokenCookie, cookie_value};
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use portcullis_domain::ErrorCode;
+use portcullis_domain::providers::{FLOW_LIFETIME, SignInError, SignInSecret, append_query};
+use portcullis_domain::registration::UserId;
+use portcullis_domain::sessions::SessionId;
+use portcullis_usecases::providers::{CallbackResponse, LinkOffer, ProviderCallback, SignInStart, StartedFlow};
+
+/// Cookie that identifies the browser of a flow. All its tabs share it.
+const FLOW: &str = "portcullis_flow";
+
+/// `GET …/start`: sends the browser to the provider.
+pub(super) async fn start(api: Data<Api>, request: HttpRequest, name: Path<String>) -> HttpResponse {
+    let reader = PageContext::of(&request, &api);
+    if let Err(error) = count(&api, &Call::new(&api, &request)).await {
+        return reader.failed_sign_in(SignInProblem::Unavailable, error);
+    }
+    let providers = &api.providers.providers;
+    if providers.find(&name).is_none() {
+        return reader.failed_sign_in(SignInProblem::UnknownProvider, unknown_provider());
+    }
+    let input = match StartQuery::of(&request).check(&name, &providers.redirect_uris) {
+        Ok(input) => input,
+        Err(fault) => {
+            let (problem, text) = match fault {
+                StartFault::RedirectUri => (SignInProblem::RedirectUri, "redirect_uri is not listed"),
+                StartFault::Pkce => (SignInProblem::Pkce, "code_challenge of method S256 is missing"),
+            };
+            return reader.failed_sign_in(problem, ApiError::new(ErrorCode::Validation, text));
+        }
+    };
+    let (redirect_uri, state) = (input.redirect_uri.clone(), input.state.clone());
+    match begin(&api, &request, input, None).await {
+        Ok(started) => {
+            let mut response = see_other(&started.url);
+            set_flow_cookies(&api, &request, &started, &mut response);
+            response
+        }
+        // The redirect URI is listed, so the client learns the reason.
+        Err(error) if error.code == ErrorCode::Unavailable => {
+            let reason = SignInError::ProviderUnavailable.as_str();
+            let state = state.iter().map(|state| ("state", state.as_str()));
+            let parameters: Vec<_> = std::iter::once(("error", reason)).chain(state).collect();
+            see_other(&append_query(&redirect_uri, &parameters))
+        }
+        Err(error) => reader.failed_sign_in(SignInProblem::Unavailable, error),
+    }
+}
+
+/// `POST …/callback`: a provider posted its response (`form_post`). Browsers do not send the flow's cookie with such
+/// a form of another site, but with the `GET` that follows.
+pub(super) async fn posted_callback(api: Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let reader = PageContext::of(&request, &api);
+    match body::form_text(&request, payload.into_inner()).await {
+        Ok(form) => see_other(&format!("callback{}", CallbackQuery::parse(&form).to_query())),
+        Err(error) => reader.failed_sign_in(SignInProblem::Expired, error),
+    }
+}
+
+/// `GET …/callback`: completes the flow, and sends the browser back to the client.
+pub(super) async fn callback(api: Data<Api>, request: HttpRequest, name: Path<String>) -> HttpResponse {
+    let reader = PageContext::of(&request, &api);
+    let callback = ProviderCallback::from(CallbackQuery::parse(request.query_string()));
+    match complete(&api, &request, name.into_inner(), callback).await {
+        Ok(response) => see_other(&response.0),
+        Err(error) if error.code == ErrorCode::NotFound => reader.gone_sign_in(error),
+        Err(error) => reader.failed_sign_in(SignInProblem::Unavailable, error),
+    }
+}
+
+async fn complete(
+    api: &Data<Api>,
+    request: &HttpRequest,
+    name: String,
+    callback: ProviderCallback,
+) -> Result<CallbackResponse, ApiError> {
+    let call = Call::new(api, request);
+    count(api, &call).await?;
+    let own = SignInSecret::parse(&callback.state).and_then(|state| read_cookie(request, &own_cookie(&state)));
+    let browsers: Vec<_> = read_cookie(request, FLOW).into_iter().chain(own).collect();
+    let caller = call.caller.clone();
+    let open = move |api: &Api| api.providers.complete.open(&name, &callback, &browsers);
+    let opened = with_store(api.clone(), open).await??;
+    let (opened, result) = with_providers(api, move |api| {
+        let result = api.providers.complete.redeem(&opened);
+        (opened, result)
+    })
+    .await?;
+    Ok(with_store(api.clone(), move |api| api.providers.complete.finish(&opened, result, &caller)).await??)
+}
+
+/// `GET …/connect`: names the account and the provider, and asks for confirmation.
+pub(super) async fn open_link(api: Data<Api>, request: HttpRequest) -> HttpResponse {
+    let reader = PageContext::of(&request, &api);
+    let token = account::token_of(&request).unwrap_or_default();
+    let opened = token.clone();
+    match with_store(api.clone(), move |api| api.providers.link.inspect(&opened)).await {
+        Ok(Ok(LinkOffer { owner, provider, .. })) => {
+            let provider = label(&api, &provider);
+            reader.ok(PageContent::LinkIdentity { token: &token, provider, email: owner.user.email.original() })
+        }
+        Ok(Err(error)) => refused_link(&reader, error.into()),
+        Err(error) => refused_link(&reader, error),
+    }
+}
+
+/// `POST …/connect`: begins the flow, in the browser of the session that created the URL.
+pub(super) async fn confirm_link(api: Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let reader = PageContext::of(&request, &api);
+    match connect(&api, &request, payload).await {
+        Ok((started, provider)) => {
+            let content = PageContent::Continue { provider: label(&api, &provider), url: &started.url };
+            let mut response = reader.ok(content);
+            set_flow_cookies(&api, &request, &started, &mut response);
+            response
+        }
+        Err(error) => refused_link(&reader, error),
+    }
+}
+
+async fn connect(api: &Data<Api>, request: &HttpRequest, payload: Payload) -> Result<(StartedFlow, String), ApiError> {
+    let mut fields = account::form(request, api, payload).await?;
+    let token = fields.optional("token").unwrap_or_default();
+    let device = device_cookie(request.headers(), api);
+    let access = api.config.cookies.as_ref().and_then(|own| own.read(request.headers(), TokenCookie::Access));
+    let confirm = move |api: &Api| api.providers.link.confirm(&token, (device.as_deref(), access.as_deref()));
+    let LinkOffer { provider, start, link, .. } = with_store(api.clone(), confirm).await??;
+    Ok((begin(api, request, start, Some(link)).await?, provider))
+}
+
+fn refused_link(reader: &PageContext<'_>, error: ApiError) -> HttpResponse {
+    match error.code {
+        ErrorCode::NotFound => reader.gone_sign_in(error),
+        ErrorCode::Forbidden => reader.failed_sign_in(SignInProblem::OtherBrowser, error),
+        _ => reader.failed_sign_in(SignInProblem::Unavailable, error),
+    }
+}
+
+/// `GET /account/login`: the providers, for a client that sent its parameters.
+pub(super) async fn login(api: Data<Api>, request: HttpRequest) -> HttpResponse {
+    let reader = PageContext::of(&request, &api);
+    let providers = &api.providers.providers;
+    let query = request.query_string();
+    let is_usable = |name: &str| StartQuery::of(&request).check(name, &providers.redirect_uris).is_ok();
+    let usable = providers.list.iter().filter(|provider| is_usable(provider.name.as_str()));
+    let button = |provider: &'_ portcullis_usecases::providers::Provider| {
+        format!("../auth/providers/{}/start?{query}", provider.name)
+    };
+    let buttons = usable.map(|provider| LoginButton { label: &provider.label, url: button(provider) });
+    reader.ok(PageContent::Login { providers: buttons.collect() })
+}
+
+/// Prepares a flow at the provider and stores it.
+async fn begin(
+    api: &Data<Api>,
+    request: &HttpRequest,
+    input: SignInStart,
+    link: Option<(UserId, SessionId)>,
+) -> Result<StartedFlow, ApiError> {
+    let browser = read_cookie(request, FLOW);
+    let prepare = move |api: &Api| api.providers.start.prepare(&input, browser, link);
+    let prepared = with_providers(api, prepare).await??;
+    Ok(with_store(api.clone(), move |api| api.providers.start.store(prepared)).await??)
+}
+
+/// Returns a cookie of the browser, if it is well-formed.
+fn read_cookie(request: &HttpRequest, name: &str) -> Option<SignInSecret> {
+    SignInSecret::parse(&cookie_value(request.headers(), name)?)
+}
+
+/// Returns the name of the cookie of a single flow.
+fn own_cookie(state: &SignInSecret) -> String {
+    format!("{FLOW}_{}", state.expose().get(..8).unwrap_or_default())
+}
+
+/// Sets the cookie of the browser, or makes it last. A browser without one may begin several flows at once, and the
+/// last response would replace the cookie of the others: so the flow gets one of its own as well.
+fn set_flow_cookies(api: &Api, request: &HttpRequest, started: &StartedFlow, response: &mut HttpResponse) {
+    set_flow_cookie(api, FLOW, &started.browser, response);
+    if read_cookie(request, FLOW).is_none() {
+        set_flow_cookie(api, &own_cookie(&started.state), &started.browser, response);
+    }
+}
+
+fn set_flow_cookie(api: &Api, name: &str, browser: &SignInSecret, response: &mut HttpResponse) {
+    let cookie = Cookie::build(name, browser.expose())
+        .path("/")
+        .max_age(Duration::seconds(FLOW_LIFETIME.num_seconds()))
+        .http_only(true)
+        // The provider's redirect is a navigation from another site.
+        .same_site(SameSite::Lax)
+        .secure(api.config.public_origin.starts_with("https://"));
+    if let Ok(value) = header::HeaderValue::from_str(&cookie.finish().to_string()) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}
+
+fn label<'a>(api: &'a Api, provider: &'a str) -> &'a str {
+    api.providers.providers.find(provider).map_or(provider, |provider| &provider.label)
+}
+
+/// Sends the browser elsewhere. The URL may have a code, so nothing may store or leak it.
+fn see_other(url: &str) -> HttpResponse {
+    let mut response = HttpResponse::build(StatusCode::SEE_OTHER)
+        .insert_header((header::LOCATION, url))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::REFERRER_POLICY, "no-referrer"))
+        .finish();
+    response.extensions_mut().insert(crate::errors::SkipEnvelope);
+    response
+}

@@ -1,0 +1,77 @@
+//! Parameters of the browser's requests.
+
+use actix_web::HttpRequest;
+use actix_web::web::Query;
+use portcullis_domain::providers::{CodeChallenge, RedirectUris};
+use portcullis_usecases::providers::{ProviderCallback, SignInStart};
+use serde::{Deserialize, Serialize};
+
+/// Parameters of a start, as the client sent them.
+#[derive(Deserialize, Default)]
+pub(super) struct StartQuery {
+    redirect_uri: Option<String>,
+    state: Option<String>,
+    code_challenge: Option<String>,
+    code_challenge_method: Option<String>,
+    login_hint: Option<String>,
+    prompt: Option<String>,
+}
+
+/// Parameter that cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StartFault {
+    RedirectUri,
+    Pkce,
+}
+
+impl StartQuery {
+    /// Reads the query. A malformed one has no parameters.
+    pub(super) fn of(request: &HttpRequest) -> Self {
+        Query::from_query(request.query_string()).map_or_else(|_| Self::default(), Query::into_inner)
+    }
+
+    /// Checks the parameters. The redirect URI comes first: the browser is never sent to one that is not listed.
+    pub(super) fn check(self, provider: &str, listed: &RedirectUris) -> Result<SignInStart, StartFault> {
+        let redirect_uri = self.redirect_uri.filter(|uri| listed.contains(uri)).ok_or(StartFault::RedirectUri)?;
+        let is_s256 = self.code_challenge_method.as_deref() == Some(CodeChallenge::METHOD);
+        let challenge = self.code_challenge.filter(|_| is_s256).as_deref().and_then(CodeChallenge::parse);
+        Ok(SignInStart {
+            provider: provider.to_owned(),
+            redirect_uri,
+            state: self.state,
+            challenge: Some(challenge.ok_or(StartFault::Pkce)?),
+            login_hint: self.login_hint,
+            prompt: self.prompt,
+        })
+    }
+}
+
+/// Parameters of a callback (RFC 6749 §4.1.2, RFC 9207). Others are dropped.
+#[derive(Deserialize, Serialize, Default)]
+pub(super) struct CallbackQuery {
+    state: Option<String>,
+    code: Option<String>,
+    error: Option<String>,
+    iss: Option<String>,
+}
+
+impl CallbackQuery {
+    /// Reads the query, or a form. A malformed one has no parameters.
+    pub(super) fn parse(text: &str) -> Self {
+        Query::from_query(text).map_or_else(|_| Self::default(), Query::into_inner)
+    }
+
+    /// Returns the parameters as a query.
+    pub(super) fn to_query(&self) -> String {
+        let pairs = [("state", &self.state), ("code", &self.code), ("error", &self.error), ("iss", &self.iss)];
+        let pairs = pairs.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        portcullis_domain::providers::append_query("", &pairs.collect::<Vec<_>>())
+    }
+}
+
+impl From<CallbackQuery> for ProviderCallback {
+    fn from(query: CallbackQuery) -> Self {
+        let CallbackQuery { state, code, error, iss } = query;
+        Self { state: state.unwrap_or_default(), code, error, issuer: iss }
+    }
+}
