@@ -1,6 +1,7 @@
 //! Template engine configured for emails and pages: undefined names are errors, and HTML is escaped.
 
 use crate::source::{TemplatesError, built_in, templates};
+use minijinja::value::Kwargs;
 use minijinja::{AutoEscape, Environment, Error, Output, State, UndefinedBehavior, Value, escape_formatter};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -58,6 +59,7 @@ impl Layouts {
         environment.set_keep_trailing_newline(true);
         environment.set_formatter(format_value);
         environment.add_filter("wrap", |text: String| wrap(&text));
+        environment.add_filter("fill", fill);
         for (name, value) in names {
             environment.add_global(name, value);
         }
@@ -93,6 +95,15 @@ fn format_value(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value) -> R
 /// operator can write these texts. The templates' attributes have double quotes.
 pub(crate) fn page_text(text: &str) -> Value {
     Value::from_safe_string(escaped(text).replace("&#x27;", "'"))
+}
+
+/// Replaces names in a text of a page with values, which are escaped: `text|fill(provider=label)`.
+fn fill(text: &str, values: Kwargs) -> Result<Value, Error> {
+    let mut filled = text.to_owned();
+    for name in values.args() {
+        filled = filled.replace(&format!("{{{{ {name} }}}}"), &escaped(values.get(name)?));
+    }
+    Ok(Value::from_safe_string(filled))
 }
 
 fn escaped(text: &str) -> String {

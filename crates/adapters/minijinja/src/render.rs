@@ -15,6 +15,8 @@ use std::path::Path;
 
 /// Maximum length of a subject in characters.
 const MAX_SUBJECT: usize = 200;
+/// Pages whose texts may name a provider.
+const NAMING_PROVIDER: [&str; 3] = ["link_identity", "continue", "login"];
 
 /// Renders emails and pages from templates in every language.
 pub struct MinijinjaRenderer {
@@ -120,11 +122,17 @@ struct TextFiller<'a> {
 }
 
 impl TextFiller<'_> {
-    /// Fills in the texts of the pages. They are plain text: markup in them is escaped.
+    /// Fills in the texts of the pages. They are plain text: markup in them is escaped. The name of the
+    /// provider stays, for the filter `fill` of the templates.
     fn pages(&self) -> Result<Value, TemplatesError> {
         let sections = self.words.pages().map(|(name, texts)| {
             let section = format!("pages.{name}");
-            let fill = |key: &String| Ok((key.clone(), page_text(&self.text(&section, key, &context! {})?)));
+            let with = if NAMING_PROVIDER.contains(&name) {
+                context! { provider => "{{ provider }}" }
+            } else {
+                context! {}
+            };
+            let fill = |key: &String| Ok((key.clone(), page_text(&self.text(&section, key, &with)?)));
             Ok((name, texts.keys().map(fill).collect::<Result<Value, TemplatesError>>()?))
         });
         sections.collect()

@@ -16,7 +16,7 @@ macro_rules! files {
 }
 
 /// Built-in files by name.
-const BUILT_IN: [(&str, &str); 19] = files![
+const BUILT_IN: [(&str, &str); 23] = files![
     "mail.txt",
     "mail.html",
     "en.toml",
@@ -36,6 +36,10 @@ const BUILT_IN: [(&str, &str); 19] = files![
     "pages/new_password.html",
     "pages/password_changed.html",
     "pages/api_viewer.html",
+    "pages/sign_in_failed.html",
+    "pages/link_identity.html",
+    "pages/continue.html",
+    "pages/login.html",
 ];
 
 /// Error for a template that cannot be used: its name and the reason, in one line.

@@ -47,31 +47,37 @@ pub(crate) enum PageContent<'a> {
     NewPassword { token: &'a str },
     /// Confirms that the password was changed.
     PasswordChanged {},
-    /// A sign-in with a provider that failed.
-    SignInFailed { reason: SignInProblem },
-    /// Asks the reader to confirm that an identity is to be linked.
-    LinkIdentity { token: &'a str, provider: &'a str, email: &'a str },
-    /// Sends the reader on to the provider.
-    Continue { provider: &'a str, url: &'a str },
-    /// Providers to sign in with.
-    Login { providers: Vec<LoginButton<'a>> },
     /// Viewer of the OpenAPI document. `up` is the relative path to the root of the service.
     ApiViewer { up: &'static str, viewer_style: Option<&'static str>, root: &'static str, scripts: [&'static str; 2] },
+    /// A sign-in with a provider that cannot go on, and what to do next.
+    SignInFailed { reason: SignInProblem },
+    /// Asks the reader to confirm that a provider's account is connected to the account with this email.
+    LinkIdentity { token: &'a str, provider: &'a str, email: &'a str },
+    /// Takes the reader to the provider. A redirect in response to a form would be stopped by the
+    /// `form-action` of the pages' `Content-Security-Policy`.
+    Continue { provider: &'a str, url: &'a str },
+    /// `/account/login`: buttons that start a sign-in, one for each provider.
+    Login { providers: Vec<LoginButton<'a>> },
 }
 
-/// Reason why a sign-in with a provider failed.
+/// Reason why a sign-in with a provider cannot go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SignInProblem {
+    /// The app's `redirect_uri` is missing or not allowed.
     RedirectUri,
+    /// The app's request has no PKCE challenge.
     Pkce,
     UnknownProvider,
+    /// The sign-in is too old, was completed before, or began in another browser.
     Expired,
+    /// An account can only be connected in the browser that is signed in to the other one.
     OtherBrowser,
+    /// The provider cannot be reached.
     Unavailable,
 }
 
-/// Link to sign in with a provider.
+/// Link of a provider that looks like a button.
 #[derive(Debug, Serialize)]
 pub(crate) struct LoginButton<'a> {
     pub(crate) label: &'a str,
@@ -150,7 +156,14 @@ impl ErrorText {
 impl<'a> Page<'a> {
     pub(crate) fn new(language: Language, content: PageContent<'a>, error: Option<FormError>) -> Self {
         // Relative, since the service may be served below a path.
-        let folder = if matches!(content, PageContent::Home { .. }) { "account/assets/" } else { "assets/" };
+        let folder = match content {
+            PageContent::Home { .. } => "account/assets/",
+            // Below /auth/providers/{name}/.
+            PageContent::SignInFailed { .. } | PageContent::LinkIdentity { .. } | PageContent::Continue { .. } => {
+                "../../../account/assets/"
+            }
+            _ => "assets/",
+        };
         Self { language, style: format!("{folder}{STYLE}"), error, content }
     }
 
@@ -165,12 +178,12 @@ impl<'a> Page<'a> {
             PageContent::EmailSent { .. } => "email_sent",
             PageContent::ExpiredLink { .. } => "expired_link",
             PageContent::NewPassword { .. } => "new_password",
+            PageContent::PasswordChanged {} => "password_changed",
+            PageContent::ApiViewer { .. } => "api_viewer",
             PageContent::SignInFailed { .. } => "sign_in_failed",
             PageContent::LinkIdentity { .. } => "link_identity",
             PageContent::Continue { .. } => "continue",
             PageContent::Login { .. } => "login",
-            PageContent::PasswordChanged {} => "password_changed",
-            PageContent::ApiViewer { .. } => "api_viewer",
         }
     }
 
@@ -224,6 +237,29 @@ impl<'a> Page<'a> {
         }
         add("docs", Content::swagger_ui(""), None);
         add("redoc", Content::redoc("../"), None);
+        for (name, content) in Content::provider_samples(text) {
+            add(name, content, None);
+        }
         samples
+    }
+}
+
+impl<'a> PageContent<'a> {
+    /// Returns the pages of sign-in with providers for [`Page::samples`].
+    fn provider_samples(text: &'a str) -> [(&'static str, Self); 10] {
+        let failed = |reason| Self::SignInFailed { reason };
+        let button = |label| LoginButton { label, url: format!("https://provider.example/?a=1&b={text}") };
+        [
+            ("sign_in_redirect_uri", failed(SignInProblem::RedirectUri)),
+            ("sign_in_pkce", failed(SignInProblem::Pkce)),
+            ("sign_in_unknown_provider", failed(SignInProblem::UnknownProvider)),
+            ("sign_in_expired", failed(SignInProblem::Expired)),
+            ("sign_in_other_browser", failed(SignInProblem::OtherBrowser)),
+            ("sign_in_unavailable", failed(SignInProblem::Unavailable)),
+            ("link_identity", Self::LinkIdentity { token: text, provider: "Google", email: text }),
+            ("continue", Self::Continue { provider: "Google", url: text }),
+            ("login", Self::Login { providers: ["Google", text].map(button).into() }),
+            ("login_without_providers", Self::Login { providers: Vec::new() }),
+        ]
     }
 }
