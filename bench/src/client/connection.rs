@@ -69,6 +69,11 @@ impl Connection {
         self.read.get(answer.body.clone()).unwrap_or_default()
     }
 
+    /// Returns the head of the response that was just received.
+    pub(crate) fn head(&self, answer: &Answer) -> &[u8] {
+        self.read.get(..answer.head).unwrap_or_default()
+    }
+
     /// Sends the next request of the flow and passes the response to it.
     pub(crate) fn exchange(&mut self, flow: &mut dyn Flow) -> Result<()> {
         let answer = self.call(flow)?;

@@ -2,7 +2,7 @@
 //! requests are sent.
 
 use super::http::{get, member, post, post_with};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +14,9 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) trait Flow: Send {
     /// Writes the next request.
     fn request(&mut self, out: &mut Vec<u8>);
+
+    /// Reads the header fields of a response, before [`answer`](Self::answer).
+    fn head(&mut self, _head: &[u8]) {}
 
     /// Processes the response. Returns an error if it is not the expected one.
     fn answer(&mut self, status: u16, body: &[u8]) -> Result<()>;
@@ -138,6 +141,46 @@ impl Flow for Refresh {
         ensure!(token != self.token, "the refresh returned the token that was presented");
         token.clone_into(&mut self.token);
         self.key = self.key.map(|key| key + 1);
+        Ok(())
+    }
+}
+
+/// Chain of refreshes by cookie, as a browser sends them.
+pub(crate) struct CookieRefresh {
+    token: String,
+    next: Option<String>,
+}
+
+impl CookieRefresh {
+    /// Origin of the pages, to be set as `PUBLIC_URL`.
+    pub(crate) const ORIGIN: &str = "http://127.0.0.1";
+    const NAME: &str = "portcullis_refresh=";
+
+    pub(crate) fn new(session: &Session) -> Self {
+        Self { token: session.refresh.clone(), next: None }
+    }
+}
+
+impl Flow for CookieRefresh {
+    fn request(&mut self, out: &mut Vec<u8>) {
+        // A device cookie that was issued for no account still has the number of a device.
+        let device = format!("2.{:032x}.6b0dcf8f.{:032x}.{:064x}", 1, 2, 3);
+        let cookies = format!("portcullis_device={device}; {}{}", Self::NAME, self.token);
+        let line = format!("Portcullis-Tokens: cookie\r\nOrigin: {}\r\nCookie: ", Self::ORIGIN);
+        post_with(out, "/auth/refresh", "", Some((&line, &cookies)));
+    }
+
+    fn head(&mut self, head: &[u8]) {
+        let head = String::from_utf8_lossy(head);
+        let value = head.split(Self::NAME).nth(1).and_then(|rest| rest.split(';').next());
+        self.next = value.map(str::to_owned);
+    }
+
+    fn answer(&mut self, status: u16, body: &[u8]) -> Result<()> {
+        wanted(200, status, body)?;
+        let token = self.next.take().context("the response sets no refresh cookie")?;
+        ensure!(token != self.token, "the refresh returned the token that was presented");
+        self.token = token;
         Ok(())
     }
 }

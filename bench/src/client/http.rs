@@ -10,6 +10,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// `Retry-After` in seconds, if present.
     pub(crate) retry_after: Option<u64>,
+    /// Length of the head, from the first byte read.
+    pub(crate) head: usize,
     /// Position of the body in the bytes read.
     pub(crate) body: Range<usize>,
 }
@@ -35,7 +37,7 @@ pub(crate) fn parse(read: &[u8]) -> Result<Option<Answer>> {
     }
     let start = end + 4;
     let stop = start + length.unwrap_or(0);
-    Ok((read.len() >= stop).then_some(Answer { status, retry_after, body: start..stop }))
+    Ok((read.len() >= stop).then_some(Answer { status, retry_after, head: end, body: start..stop }))
 }
 
 /// Writes a GET, with the access token unless it is empty.

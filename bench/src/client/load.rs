@@ -199,6 +199,7 @@ impl Seat {
         }
         let time = self.sent.elapsed();
         let refusal = self.refusal.take();
+        client.head(self.connection.head(&answer));
         let taken = client.answer(answer.status, self.connection.body(&answer));
         match refusal {
             // A refused request may have been executed nevertheless.

@@ -2,6 +2,7 @@
 //! of the same rows by the database alone.
 
 use super::baselines::{Pgbench, sqlite_commits};
+use crate::client::flows::CookieRefresh;
 use crate::client::load::Client;
 use crate::measure::{Contender, Figures};
 use crate::report::Bound::{AtLeast, AtMost};
@@ -33,6 +34,28 @@ pub(super) fn sqlite(run: &mut Run) -> Result<()> {
 pub(super) fn alone(run: &mut Run) -> Result<()> {
     let [sqlite, postgres] = Storage::BOTH.map(|storage| measure(run, "G5", storage, &[step(1, 0.6, None)], None));
     sqlite.and(postgres)
+}
+
+/// N5: by cookie, compared with one by body.
+pub(super) fn by_cookie(run: &mut Run) -> Result<()> {
+    const SESSIONS: usize = 64;
+    let place = Target::empty(run, run.ours(), Storage::Sqlite, "refresh_by_cookie")?;
+    let mut body = place.sessions(run, 2 * SESSIONS)?;
+    let cookie = body.split_off(SESSIONS);
+    let site = place.with("COOKIE_MODE", "on").with("PUBLIC_URL", CookieRefresh::ORIGIN).start(run)?;
+    let window = run.window();
+    let by_cookie = cookie.iter().map(|session| -> Client { Box::new(CookieRefresh::new(session)) }).collect();
+    let kinds = [("body", chains(&body)), ("cookie", by_cookie)];
+    let mut contenders = kinds.map(|(name, mut clients): (_, Vec<Client>)| {
+        let site = &site;
+        Contender::new(name, move || Figures::of(&site.drive(&mut clients, window)?))
+    });
+    let name = format!("refresh by cookie, {SESSIONS} sessions");
+    let compared = run.compare("N5", &name, &mut contenders);
+    let cpu = compared.get("cookie", |f| f.cpu).zip(compared.get("body", |f| f.cpu));
+    let of_body = cpu.map(|(cookie, body)| cookie / body);
+    run.report.check(("N5", &name), "CPU, of one by body", (of_body, ""), AtMost(1.1));
+    Ok(())
 }
 
 /// G6: on PostgreSQL.
