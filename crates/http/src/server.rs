@@ -175,7 +175,7 @@ fn cors(origins: &[String]) -> Condition<Cors> {
         // Reflects the requested names: with credentials `*` is not a wildcard.
         .allow_any_header()
         .expose_headers(["x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "www-authenticate"])
-        // For the device cookie, which authorizes nothing: the listed origins are exact.
+        // For cookies: the listed origins are exact.
         .supports_credentials()
         .max_age(600);
     Condition::new(!origins.is_empty(), cors)

@@ -39,6 +39,12 @@ impl Caller {
         Self { device: None, is_charged: true, ..self.clone() }
     }
 
+    /// Returns the caller of the second step of a login, which also remembers what the first one wanted.
+    #[must_use]
+    pub(crate) fn forgetting(&self, forget: bool) -> Self {
+        Self { forget: self.forget || forget, ..self.clone() }
+    }
+
     /// Returns the source that the call is charged to, or `None` if the IP address is unknown.
     pub(crate) fn source(&self) -> Option<Source> {
         self.client.ip_address.map(Source::from_ip)

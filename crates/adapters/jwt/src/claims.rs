@@ -61,7 +61,7 @@ pub(crate) fn write(claims: &Claims) -> Result<Vec<u8>, serde_json::Error> {
             sid: Some(claims.session_id.to_string()),
             auth_time: None,
             amr: (claims.first != Methods::from(Method::Password)).then(|| claims.first.amr()),
-            remember: None,
+            remember: claims.forget.then_some(false),
             r#use: Some(claims.purpose.as_str()),
             pwv: Some(hex::encode(claims.password.as_bytes())),
         },
@@ -113,8 +113,9 @@ pub(crate) fn read(payload: &Object<'_>, now: DateTime<Utc>) -> Option<Claims> {
         let purpose = payload.text("use")?;
         let purpose = ChallengePurpose::ALL.into_iter().find(|known| known.as_str() == purpose)?;
         let session_id = session_id?;
+        let forget = payload.boolean("remember") == Some(false);
         let first = payload.texts("amr").map_or_else(|| Methods::from(Method::Password), Methods::from_amr);
-        let claims = ChallengeClaims { user_id, session_id, purpose, first, password, issued_at, expires_at };
+        let claims = ChallengeClaims { user_id, session_id, purpose, first, forget, password, issued_at, expires_at };
         return Some(Claims::Challenge(claims));
     }
     let jti = Jti::parse(payload.text("jti")?)?;

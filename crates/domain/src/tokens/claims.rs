@@ -105,6 +105,8 @@ pub struct ChallengeClaims {
     pub purpose: ChallengePurpose,
     /// Methods of the first factor (`amr`); the password, if the token does not say.
     pub first: Methods,
+    /// True if a browser must forget the tokens of the session when it closes (`"remember":false`).
+    pub forget: bool,
     /// Version of the password (`pwv`). A new password makes the token invalid.
     pub password: PasswordVersion,
     /// Time of issue (`iat`).
@@ -124,7 +126,17 @@ impl ChallengeClaims {
         now: DateTime<Utc>,
     ) -> Self {
         let issued_at = now.trunc_subsecs(0);
-        Self { user_id, session_id, purpose, first, password, issued_at, expires_at: issued_at + purpose.lifetime() }
+        let forget = false;
+        Self {
+            user_id,
+            session_id,
+            purpose,
+            first,
+            forget,
+            password,
+            issued_at,
+            expires_at: issued_at + purpose.lifetime(),
+        }
     }
 }
 

@@ -91,9 +91,10 @@ pub(crate) struct LinkResponse {
 pub(crate) struct CodeRequest;
 
 impl Input for CodeRequest {
-    type Command = CodeExchange;
+    /// Code, and whether a browser must forget the tokens when it closes.
+    type Command = (CodeExchange, bool);
 
-    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<CodeExchange> {
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Self::Command> {
         const CODE: Member = Member {
             name: "code",
             about: "Code from the query of `redirect_uri`.",
@@ -106,7 +107,9 @@ impl Input for CodeRequest {
         };
         let (code, code_verifier) = (fields.string(CODE), fields.string(VERIFIER));
         let redirect_uri = fields.string(REDIRECT_URI);
-        Some(CodeExchange { code: code?, code_verifier: code_verifier?, redirect_uri: redirect_uri? })
+        let forget = fields.forget();
+        let exchange = CodeExchange { code: code?, code_verifier: code_verifier?, redirect_uri: redirect_uri? };
+        Some((exchange, forget?))
     }
 }
 
@@ -115,10 +118,10 @@ impl Input for CodeRequest {
 pub(crate) struct IdTokenRequest;
 
 impl Input for IdTokenRequest {
-    /// Sign-in without the name of the provider.
-    type Command = IdTokenSignIn;
+    /// Sign-in without the name of the provider, and whether a browser must forget the tokens when it closes.
+    type Command = (IdTokenSignIn, bool);
 
-    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<IdTokenSignIn> {
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Self::Command> {
         const ID_TOKEN: Member = Member {
             name: "id_token",
             about: "ID token that the provider issued to the app.",
@@ -131,7 +134,8 @@ impl Input for IdTokenRequest {
         };
         let id_token = fields.jwt(ID_TOKEN);
         let nonce = if fields.has(NONCE) { fields.string(NONCE).map(Some) } else { Some(None) };
-        Some(IdTokenSignIn { provider: String::new(), id_token: id_token?, nonce: nonce? })
+        let forget = fields.forget();
+        Some((IdTokenSignIn { provider: String::new(), id_token: id_token?, nonce: nonce? }, forget?))
     }
 }
 

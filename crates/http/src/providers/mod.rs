@@ -118,8 +118,9 @@ async fn code(
     transport: Transport,
     body: Body<CodeRequest>,
 ) -> Result<Reply<Issued>, ApiError> {
-    let call = Call::new(&api, &request);
-    let logged_in = call.counted(|api| &api.providers.exchange, body.0, CallLane::Store).await?;
+    let (input, forget) = body.0;
+    let call = Call::new(&api, &request).forgetting(forget);
+    let logged_in = call.counted(|api| &api.providers.exchange, input, CallLane::Store).await?;
     Ok(Issued::from(logged_in).reply(&call, transport, identity))
 }
 
@@ -136,9 +137,10 @@ async fn id_token(
     path: Path<ProviderPath>,
     body: Body<IdTokenRequest>,
 ) -> Result<Reply<Issued>, ApiError> {
-    let call = Call::new(&api, &request);
+    let (input, forget) = body.0;
+    let call = Call::new(&api, &request).forgetting(forget);
     count(&api, &call).await?;
-    let input = IdTokenSignIn { provider: path.into_inner().name, ..body.0 };
+    let input = IdTokenSignIn { provider: path.into_inner().name, ..input };
     let verified = with_providers(&api, move |api| api.providers.native.verify(&input)).await?;
     let verified = verified.map_err(IdTokenReason::from)?;
     let logged_in = call.counted(|api| &api.providers.native, verified, CallLane::Store).await?;

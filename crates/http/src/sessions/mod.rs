@@ -50,11 +50,11 @@ pub(crate) fn routes(table: &mut Table) {
 async fn logout(
     api: Data<Api>,
     request: HttpRequest,
-    transport: Transport,
     body: Body<LogoutRequest>,
 ) -> Result<Reply<MessageResponse>, ApiError> {
+    let transport = Transport::unless(body.0.is_some(), &request, &api)?;
     let caller = Call::new(&api, &request).caller;
-    let cookies = transport.cookies(&api).filter(|_| body.0.is_none());
+    let cookies = transport.cookies(&api);
     let shown = body.0.or_else(|| cookies?.read(request.headers(), TokenCookie::Refresh));
     if let Some(token) = shown {
         let ended = with_store(api.clone(), move |api| api.log_out.run(&token, &caller)).await?;

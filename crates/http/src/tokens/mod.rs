@@ -58,14 +58,10 @@ pub(crate) fn routes(table: &mut Table) {
 /// Returns 401 if the token is invalid, expired or revoked. In cookie mode, the token comes from its cookie, and
 /// the body may be missing.
 #[api_v2_operation(operation_id = "refresh", tags(auth))]
-async fn refresh(
-    api: Data<Api>,
-    request: HttpRequest,
-    transport: Transport,
-    body: Body<RefreshRequest>,
-) -> Result<Reply<Issued>, ApiError> {
+async fn refresh(api: Data<Api>, request: HttpRequest, body: Body<RefreshRequest>) -> Result<Reply<Issued>, ApiError> {
     let deadline = api.lanes.store.deadline();
-    let (call, transport) = (Call::new(&api, &request), if body.0.is_some() { Transport::Body } else { transport });
+    let transport = Transport::unless(body.0.is_some(), &request, &api)?;
+    let call = Call::new(&api, &request);
     let input = exchange(&call, &request, transport, body.0)?;
     let attempt = api.refresh.prepare(&input, &call.caller)?;
     let shown = attempt.presented();

@@ -59,6 +59,11 @@ impl Transport {
         Ok(transport)
     }
 
+    /// Reads the transport of a call whose token may be in the body. Then no cookie matters.
+    pub(crate) fn unless(in_body: bool, request: &HttpRequest, api: &Api) -> Result<Self, ApiError> {
+        if in_body { Self::read(request.headers(), api).map(|_| Self::Body) } else { Self::of(request, api) }
+    }
+
     /// Returns the service's cookies if the response carries its tokens there.
     pub(crate) fn cookies(self, api: &Api) -> Option<&TokenCookies> {
         api.config.cookies.as_ref().filter(|_| self == Self::Cookies)

@@ -75,6 +75,7 @@ impl Gate {
         let BeginSession { store, issuance, outbox, clock, .. } = &self.beginning;
         let (user_id, password) = (entry.owner.user.id, outbox.tokens.version(entry.owner.credentials.hash()));
         let claims = ChallengeClaims::new(user_id, entry.session_id, purpose, (entry.methods, password), clock.now());
+        let claims = ChallengeClaims { forget: entry.caller.forget, ..claims };
         let token = issuance.issuer.sign(&Claims::Challenge(claims))?;
         let is_enrolled = purpose == ChallengePurpose::SecondFactor;
         let recovery_codes = is_enrolled && store.read(|tx| tx.factors().recovery_codes_left(user_id))? > 0;

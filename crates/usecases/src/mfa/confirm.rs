@@ -134,6 +134,7 @@ impl ConfirmTotp {
         known: Option<DeviceId>,
     ) -> Result<(Enabled, LoggedIn), MfaError> {
         let Confirming { owner, caller, .. } = *confirming;
+        let caller = &caller.forgetting(challenge.forget);
         let mut enabled = None;
         let entry = Entry {
             owner,

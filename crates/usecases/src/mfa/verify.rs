@@ -83,6 +83,7 @@ impl Counted for VerifySecondFactor {
     ) -> Result<LoggedIn, VerifySecondFactorError> {
         let SecondFactorVerification { mfa_token, code, remember_device } = input;
         let challenge = self.challenges.read(mfa_token, ChallengePurpose::SecondFactor).map_err(from_token_error)?;
+        let caller = &caller.forgetting(challenge.forget);
         for _ in 0..MAX_ATTEMPTS {
             let owner = &self.challenges.owner(&challenge).map_err(from_token_error)?;
             let known = self.second_factor.known_device(owner, caller);

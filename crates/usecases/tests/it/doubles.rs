@@ -65,6 +65,7 @@ fn read(token: &str) -> Option<Claims> {
             session_id,
             purpose,
             first: Method::Password.into(),
+            forget: false,
             password,
             issued_at,
             expires_at,
