@@ -23,4 +23,5 @@ mod mail;
 mod mfa;
 mod prelude;
 mod process;
+mod providers;
 mod readme;

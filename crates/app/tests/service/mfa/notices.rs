@@ -19,7 +19,7 @@ pub(super) fn subject(occasion: &str) -> String {
 
 impl Service {
     /// Returns the emails of an occasion, once all are sent.
-    pub(super) fn notices(&self, account: &Account, occasion: &str) -> Vec<Mail> {
+    pub(crate) fn notices(&self, account: &Account, occasion: &str) -> Vec<Mail> {
         self.wait_until_all_mail_is_sent();
         let (subject, mut mails) = (subject(occasion), self.mails_to(&account.email));
         mails.retain(|mail| mail.field("Subject") == subject);

@@ -3,6 +3,7 @@
 
 use crate::harness::totp::Authenticator;
 use crate::prelude::*;
+use crate::providers::{Home, Person};
 use std::collections::BTreeSet;
 
 on_both_databases!(
@@ -40,6 +41,7 @@ const REFUSED: Expected = (401, "AUTH_");
 const MFA: Expected = (403, "AUTH_MFA_REQUIRED");
 const ENROL: Expected = (403, "AUTH_MFA_ENROLMENT_REQUIRED");
 const UNVERIFIED: Expected = (403, "AUTH_EMAIL_UNVERIFIED");
+const DISABLED: Expected = (403, "FORBIDDEN");
 const LIMITED: Expected = (429, "RATE_LIMITED");
 /// No account in this state has what the way asks for.
 const NEVER: Expected = (0, "");
@@ -48,7 +50,7 @@ const NEVER: Expected = (0, "");
 type Way = fn(&House, State) -> Reply;
 
 /// Operation, a name for it, how it is called and the answer in each state.
-const WAYS: [(&str, &str, Way, [Expected; 7]); 4] = [
+const WAYS: [(&str, &str, Way, [Expected; 7]); 6] = [
     ("POST /auth/login", "JSON", json_login, [IN, MFA, ENROL, CREDENTIALS, UNVERIFIED, LIMITED, IN]),
     ("POST /auth/login", "form", form_login, [IN, MFA, ENROL, CREDENTIALS, UNVERIFIED, LIMITED, IN]),
     ("POST /auth/mfa/verify", "code", verify, [REFUSED, IN, INVALID, REFUSED, UNVERIFIED, LIMITED, IN]),
@@ -58,6 +60,9 @@ const WAYS: [(&str, &str, Way, [Expected; 7]); 4] = [
         confirm,
         [NEVER, REVOKED, IN, REFUSED, UNVERIFIED, LIMITED, NEVER],
     ),
+    // Wrong passwords do not count against a provider.
+    ("POST /auth/code", "provider", code, [IN, MFA, ENROL, CREDENTIALS, UNVERIFIED, MFA, IN]),
+    ("POST /auth/providers/{name}/id-token", "native app", id_token, [IN, MFA, ENROL, DISABLED, UNVERIFIED, MFA, IN]),
 ];
 
 /// Hands tokens of a session out that is there already.
@@ -65,8 +70,8 @@ const GOES_ON: [&str; 1] = ["POST /auth/refresh"];
 
 /// Two services on one database: one of them requires a second factor.
 struct House {
-    lax: Service,
-    strict: Service,
+    lax: Home,
+    strict: Home,
 }
 
 impl House {
@@ -75,12 +80,12 @@ impl House {
             let setup = setup.set("REQUIRE_VERIFIED_EMAIL", "true").set("MFA_TRUST_DAYS", "30");
             setup.unset("RATE_LIMIT_ENABLED").set("RATE_LIMIT_SOURCE", "100000/24h")
         };
-        let lax = setup(backend.service()).start();
-        let strict = setup(lax.again()).set("MFA_REQUIRED", "true").start();
+        let lax = Home::over(setup(backend.service()));
+        let strict = Home::over(setup(lax.again()).set("MFA_REQUIRED", "true"));
         Self { lax, strict }
     }
 
-    fn of(&self, state: State) -> &Service {
+    fn of(&self, state: State) -> &Home {
         if state == Required { &self.strict } else { &self.lax }
     }
 
@@ -114,21 +119,29 @@ impl House {
     }
 }
 
+/// Creates an account and returns it with the cookie of its device.
+fn created(house: &House, state: State) -> (Account, String) {
+    if state == Plain || state == Required {
+        return (house.account(), String::new());
+    }
+    let enrolled = house.enrolled();
+    let is_trusted = state == Trusted;
+    let cookie = if is_trusted { super::devices::remembered(&house.lax, &enrolled) } else { String::new() };
+    (enrolled.account, cookie)
+}
+
+/// Brings an account into the state, with wrong passwords if it is to be locked.
+fn spoil(house: &House, account: &Account, state: State) {
+    house.bring(account, state);
+    if state == Locked {
+        (0..10).for_each(|_| house.of(state).login(&account.email, "wrong password").wrong_credentials());
+    }
+}
+
 /// Prepares a login. Returns its account and cookie.
 fn login(house: &House, state: State) -> (Account, String) {
-    let service = house.of(state);
-    let (account, cookie) = match state {
-        Plain | Required => (house.account(), String::new()),
-        _ => {
-            let enrolled = house.enrolled();
-            let cookie = if state == Trusted { super::devices::remembered(service, &enrolled) } else { String::new() };
-            (enrolled.account, cookie)
-        }
-    };
-    house.bring(&account, state);
-    if state == Locked {
-        (0..10).for_each(|_| service.login(&account.email, "wrong password").wrong_credentials());
-    }
+    let (account, cookie) = created(house, state);
+    spoil(house, &account, state);
     (account, cookie)
 }
 
@@ -163,6 +176,26 @@ fn verify(house: &House, state: State) -> Reply {
         _ => {}
     }
     service.second(&token, &json!({"code": service.fresh_code(&enrolled)}))
+}
+
+/// Links an identity to an account and brings it into the state. Returns the person, a code that is older than the
+/// state, and the cookie of the device.
+fn linked(house: &House, state: State) -> (Person, String, String) {
+    let (account, cookie) = created(house, state);
+    let person = Person::new(&account.email);
+    let code = house.lax.code("corp", &person);
+    spoil(house, &account, state);
+    (person, code, cookie)
+}
+
+fn code(house: &House, state: State) -> Reply {
+    let (_, code, cookie) = linked(house, state);
+    house.of(state).exchange_from(&cookie, &code)
+}
+
+fn id_token(house: &House, state: State) -> Reply {
+    let (person, _, cookie) = linked(house, state);
+    house.of(state).native_from(&cookie, "corp", &person)
 }
 
 /// Confirms a factor with the token of a login that had to set one up.
