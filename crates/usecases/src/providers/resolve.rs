@@ -75,7 +75,8 @@ enum Attempted {
 /// What was read for the decision.
 #[derive(PartialEq, Eq)]
 struct Facts {
-    known: Option<(Identity, User)>,
+    /// Without the time of the last sign-in, which concurrent ones change.
+    known: Option<(IdentityId, User)>,
     link_to: Option<User>,
     accounts: Vec<User>,
     is_reserved: bool,
@@ -115,9 +116,9 @@ impl ResolveAccount {
             return Ok(Attempted::Outdated);
         }
         match (link, &facts.known) {
-            (Link::SignIn(_) | Link::AlreadyLinked(_), Some((identity, _))) => {
+            (Link::SignIn(_) | Link::AlreadyLinked(_), Some((identity_id, _))) => {
                 let email = email_text(signed_in.profile);
-                tx.identities().record_use(&identity.id, email.as_deref(), at)?;
+                tx.identities().record_use(identity_id, email.as_deref(), at)?;
                 return Ok(Attempted::Done(user_id));
             }
             (Link::Reclaim(_), _) => self.reclaim(user_id, signed_in, at, tx)?,
@@ -225,7 +226,7 @@ fn email_text(profile: &ProviderProfile) -> Option<String> {
 fn facts(signed_in: &SignedIn<'_>, at: DateTime<Utc>, tx: &mut dyn Tx) -> Result<Facts, StoreError> {
     let identity = tx.identities().find(&signed_in.profile.key)?;
     let known = match identity {
-        Some(identity) => tx.users().find(identity.user_id)?.map(|user| (identity, user)),
+        Some(identity) => tx.users().find(identity.user_id)?.map(|user| (identity.id, user)),
         None => None,
     };
     let link_to = match signed_in.link_to {
