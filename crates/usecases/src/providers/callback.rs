@@ -139,6 +139,11 @@ impl CompleteSignIn {
         result: SignInResult,
         caller: &Caller,
     ) -> Result<CallbackResponse, DependencyError> {
+        if let Some((_, session)) = opened.details.link
+            && !self.store.read(|tx| is_active(session, tx))?
+        {
+            return Ok(self.refuse(opened, SignInError::FlowExpired));
+        }
         match result.map(|profile| self.begin_code(opened, &profile, caller)) {
             Ok(Ok(code)) => Ok(self.respond(opened, code.map(|code| ("code", code)))),
             Ok(Err(UseCaseError::Refused(NoAccount(reason)))) => Ok(self.refuse(opened, reason.into())),
@@ -204,10 +209,17 @@ impl CompleteSignIn {
     }
 }
 
-/// Refuses to link an identity once the session that began the flow has ended.
+fn is_active(session: SessionId, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+    Ok(tx.sessions().find(session)?.is_some_and(|session| session.ended_at.is_none()))
+}
+
+/// Refuses to link an identity if the session that began the flow ended a moment ago.
 fn still_active(session: SessionId, tx: &mut dyn Tx) -> Result<(), StoreError> {
-    let is_active = tx.sessions().find(session)?.is_some_and(|session| session.ended_at.is_none());
-    if is_active { Ok(()) } else { Err(StoreError::Busy("the session that began the flow has ended".to_owned())) }
+    if is_active(session, tx)? {
+        Ok(())
+    } else {
+        Err(StoreError::Busy("the session that began the flow has ended".to_owned()))
+    }
 }
 
 /// Returns why a callback brings no code (RFC 6749 §4.1.2.1, OpenID Connect Core 1.0 §3.1.2.6).
