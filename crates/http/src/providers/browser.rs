@@ -66,6 +66,9 @@ pub(super) async fn start(api: Data<Api>, request: HttpRequest, name: Path<Strin
 /// a form of another site, but with the `GET` that follows.
 pub(super) async fn posted_callback(api: Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let reader = PageContext::of(&request, &api);
+    if let Err(error) = count(&api, &Call::new(&api, &request)).await {
+        return reader.failed_sign_in(SignInProblem::Unavailable, error);
+    }
     match body::form_text(&request, payload.into_inner()).await {
         Ok(form) => see_other(&format!("callback{}", CallbackQuery::parse(&form).to_query())),
         Err(error) => reader.failed_sign_in(SignInProblem::Expired, error),
@@ -107,6 +110,9 @@ async fn complete(
 /// `GET …/connect`: names the account and the provider, and asks for confirmation.
 pub(super) async fn open_link(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     let reader = PageContext::of(&request, &api);
+    if let Err(error) = count(&api, &Call::new(&api, &request)).await {
+        return refused_link(&reader, error);
+    }
     let token = account::token_of(&request).unwrap_or_default();
     let opened = token.clone();
     match with_store(api.clone(), move |api| api.providers.link.inspect(&opened)).await {
@@ -134,6 +140,7 @@ pub(super) async fn confirm_link(api: Data<Api>, request: HttpRequest, payload: 
 }
 
 async fn connect(api: &Data<Api>, request: &HttpRequest, payload: Payload) -> Result<(StartedFlow, String), ApiError> {
+    count(api, &Call::new(api, request)).await?;
     let mut fields = account::form(request, api, payload).await?;
     let token = fields.optional("token").unwrap_or_default();
     let device = device_cookie(request.headers(), api);
