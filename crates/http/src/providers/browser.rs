@@ -20,6 +20,7 @@ use portcullis_domain::providers::{FLOW_LIFETIME, SignInError, SignInSecret, app
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::SessionId;
 use portcullis_usecases::providers::{CallbackResponse, LinkOffer, ProviderCallback, SignInStart, StartedFlow};
+use std::sync::Arc;
 
 /// Cookie that identifies the browser of a flow. All its tabs share it.
 const FLOW: &str = "portcullis_flow";
@@ -98,12 +99,13 @@ async fn complete(
     let browsers: Vec<_> = read_cookie(request, FLOW).into_iter().chain(own).collect();
     let caller = call.caller.clone();
     let open = move |api: &Api| api.providers.complete.open(&name, &callback, &browsers);
-    let opened = with_store(api.clone(), open).await??;
-    let (opened, result) = with_providers(api, move |api| {
-        let result = api.providers.complete.redeem(&opened);
-        (opened, result)
-    })
-    .await?;
+    let opened = Arc::new(with_store(api.clone(), open).await??);
+    let redeemed = opened.clone();
+    let result = match with_providers(api, move |api| api.providers.complete.redeem(&redeemed)).await {
+        // Too many calls wait for providers. The flow is spent, so the client learns the reason.
+        Err(error) if error.code == ErrorCode::Unavailable => Err(SignInError::ProviderUnavailable),
+        result => result?,
+    };
     Ok(with_store(api.clone(), move |api| api.providers.complete.finish(&opened, result, &caller)).await??)
 }
 
