@@ -35,9 +35,11 @@
 //! | C3.31 | `RATE_LIMIT_SOURCE` counts every call without a bearer token |
 //! | C3.32 | emails `identity_linked` and `identity_unlinked` |
 //! | C3.33 | no code, token, verifier or state is logged or stored |
+//! | C3.34 | verification and reset end identities, as C0 says |
 
 mod clock;
 mod codes;
+mod endings;
 mod factors;
 mod flows;
 mod identities;
