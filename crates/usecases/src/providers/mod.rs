@@ -12,6 +12,7 @@ mod id_token;
 mod identities;
 mod link;
 mod provider;
+mod remove;
 mod resolve;
 mod start;
 
@@ -22,5 +23,6 @@ pub use id_token::{IdTokenReason, IdTokenSignIn, NativeSignIn, VerifiedIdToken};
 pub use identities::{IdentitiesListed, IdentityReason, ListIdentities, UnlinkIdentity};
 pub use link::{LinkOffer, LinkStart, StartLink};
 pub use provider::{Provider, Providers};
+pub(crate) use remove::remove_identities;
 pub use resolve::{NoAccount, ResolveAccount};
 pub use start::{PreparedFlow, SignInStart, StartSignIn, StartedFlow};

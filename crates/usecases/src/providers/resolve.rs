@@ -1,7 +1,7 @@
 //! Finds the account of a person who signed in with a provider, and links, creates or reclaims it as the domain
 //! decides.
 
-use super::Provider;
+use super::{Provider, remove_identities};
 use crate::caller::Caller;
 use crate::failure::UseCaseError;
 use crate::login::hash_contention;
@@ -198,8 +198,7 @@ impl ResolveAccount {
         tx.one_time_tokens().delete_for_user(user_id)?;
         let owner = Owner { user, credentials: emptied };
         let owner = remove_factors(owner, (&self.outbox, &caller.cause(at)), tx)?;
-        tx.identities().remove_all(user_id)?;
-        tx.sign_ins().revoke_codes(user_id)?;
+        remove_identities(&owner.user, (&self.outbox, &caller.cause(at)), tx)?;
         tx.users().verify_email(user_id, &owner.user.email, at)?;
         let provider = signed_in.provider.name.as_str();
         tracing::warn!(target: SECURITY_LOG, user_id = user_id.get(), provider, "Account reclaimed by its email's owner");

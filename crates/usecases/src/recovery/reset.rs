@@ -7,6 +7,7 @@ use crate::failure::{Reason, UseCaseError};
 use crate::limits::Guesses;
 use crate::mail::Outbox;
 use crate::mfa::remove_factors;
+use crate::providers::remove_identities;
 use crate::registration::PasswordScreening;
 use crate::verification::{OneTimeTokens, RedeemError, RedeemReason};
 use portcullis_domain::ErrorCode;
@@ -122,15 +123,20 @@ impl ResetPassword {
     ) -> Result<(User, PasswordWasReset), ResetPasswordError> {
         let at = self.clock.now();
         let (_, owner) = RedeemError::require_purpose(self.tokens.redeem(token, at, tx)?, is_reset)?;
-        // Someone else may have set up the factors of an account whose email was never verified.
+        // Someone else may have set up the factors and identities of an account whose email was never verified.
         let is_unverified = owner.user.email_verified_at.is_none();
-        let owner = if is_unverified { remove_factors(owner, (&self.outbox, &caller.cause(at)), tx)? } else { owner };
+        let cause = caller.cause(at);
+        let notices = (&*self.outbox, &cause);
+        if is_unverified {
+            remove_identities(&owner.user, notices, tx)?;
+        }
+        let owner = if is_unverified { remove_factors(owner, notices, tx)? } else { owner };
         let session_end = caller.session_end(EndReason::PasswordChanged, at);
         let sessions_ended = rekey(&owner, new, (&KeepSessions::default(), &session_end), tx)?
             .ok_or(ResetPasswordReason::Token(RedeemReason::Invalid))?;
         let user = &owner.user;
         tx.users().verify_email(user.id, &user.email, at)?;
-        self.outbox.enqueue_notice(Occasion::PasswordChanged, user, &caller.cause(at), tx)?;
+        self.outbox.enqueue_notice(Occasion::PasswordChanged, user, &cause, tx)?;
         let cookie = self.guesses.devices.issue(caller.device.as_deref(), &owner, new);
         Ok((owner.user, PasswordWasReset { sessions_ended, cookie }))
     }

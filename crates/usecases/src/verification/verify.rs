@@ -10,6 +10,7 @@ use crate::limits::{Admission, Attempt, DeviceCookies, LimitError};
 use crate::login::{MAX_ATTEMPTS, Reauthentication, hash_contention};
 use crate::mail::{MailCause, Outbox};
 use crate::mfa::remove_factors;
+use crate::providers::remove_identities;
 use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::login::Owner;
@@ -192,18 +193,18 @@ impl VerifyEmail {
             let session_end = SessionEnd { reason: EndReason::EmailVerified, ..session_end.clone() };
             verified.sessions_ended = tx.sessions().end_all(user.id, keep, &session_end)?;
             tx.one_time_tokens().delete_for_user(user.id)?;
-            self.remove_unproven_factors(redemption, tx)?;
+            self.remove_unproven(redemption, tx)?;
         }
         Ok(verified)
     }
 
-    /// Removes the factors of an account at its first verification: someone else may have set them up, unless
-    /// the caller proved that the account is theirs. Notifies the verified address.
-    fn remove_unproven_factors(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<(), StoreError> {
+    /// Removes the factors and identities of an account that the token claims: someone else may have set them
+    /// up, unless the caller is logged in. Notifies the verified address.
+    fn remove_unproven(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<(), StoreError> {
         if redemption.keep == KeepSessions::default() {
-            let mut owner = redemption.owner.clone();
-            owner.user.email = redemption.record.email.clone();
-            remove_factors(owner, (&self.outbox, &redemption.cause), tx)?;
+            let (owner, notices) = (redemption.notified(), (&*self.outbox, &redemption.cause));
+            remove_identities(&owner.user, notices, tx)?;
+            remove_factors(owner, notices, tx)?;
         }
         Ok(())
     }
@@ -219,8 +220,8 @@ impl VerifyEmail {
         }
         let mut verified = redemption.outcome(record.email.clone(), found.email_verified_at.is_none());
         verified.sessions_ended = tx.sessions().end_all(found.id, keep, session_end)?;
-        if found.email_verified_at.is_none() {
-            self.remove_unproven_factors(redemption, tx)?;
+        if record.claims(found) {
+            self.remove_unproven(redemption, tx)?;
         }
         tx.one_time_tokens().revoke_all(found.id)?;
         if found.email.canonical() != record.email.canonical() {
@@ -230,12 +231,15 @@ impl VerifyEmail {
     }
 
     /// Restores the former address. Undo tokens of earlier changes stay valid: one may belong to the
-    /// original owner, who needs it if an attacker executes this undo.
+    /// original owner, who needs it if an attacker executes this undo. All identities are removed, because
+    /// the person who changed the address may have linked them. Second factors stay: otherwise a thief of the
+    /// former mailbox could bypass them.
     fn undo(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
         let Redemption { record, owner: Owner { user, .. }, session_end, .. } = redemption;
         self.set_address(redemption, tx)?;
         let mut verified = redemption.outcome(record.email.clone(), false);
         verified.sessions_ended = tx.sessions().end_all(user.id, &KeepSessions::default(), session_end)?;
+        remove_identities(&redemption.notified().user, (&self.outbox, &redemption.cause), tx)?;
         tx.one_time_tokens().delete_superseded(record)?;
         Ok(verified)
     }
@@ -282,6 +286,13 @@ impl VerifyEmail {
 }
 
 impl Redemption<'_> {
+    /// Returns the account with the verified address, which notices are sent to.
+    fn notified(&self) -> Owner {
+        let mut owner = self.owner.clone();
+        owner.user.email = self.record.email.clone();
+        owner
+    }
+
     fn outcome(&self, email: EmailAddress, first: bool) -> EmailVerified {
         let (purpose, password_removed) = (self.record.purpose, self.password_removed);
         EmailVerified { purpose, email, first, sessions_ended: 0, password_removed, reset: None }

@@ -21,6 +21,7 @@ mod mfa_limits;
 mod notices;
 mod overtaken;
 mod prehijacking;
+mod providers;
 mod recovery;
 mod reencrypt;
 mod registration;

@@ -131,10 +131,10 @@ fn token_of_another_program_opens_no_account_with_a_second_factor() {
 
 /// A stranger may have registered the address and set the factor up.
 #[test]
-fn first_verification_without_proof_removes_factors_and_notifies_the_owner() {
+fn claim_without_proof_removes_factors_and_notifies_the_owner() {
     type Redeem = fn(&Ada, &OneTimeToken);
     const NEW: &str = "new@example.org";
-    let table: [(&str, bool, Redeem, Option<&str>); 6] = [
+    let table: [(&str, bool, Redeem, Option<&str>); 7] = [
         ("verify", false, |ada, link| drop(ada.world.verify(link).unwrap()), Some(EMAIL)),
         ("own session", false, |ada, link| drop(ada.world.verify_from(link, Some(&ada.pair), None).unwrap()), None),
         ("reset", false, |ada, _| reset(ada), Some(EMAIL)),
@@ -143,8 +143,15 @@ fn first_verification_without_proof_removes_factors_and_notifies_the_owner() {
         (
             "change, verified",
             true,
+            |ada, _| drop(ada.world.verify(&on_the_way(&ada.world, &ada.pair, NEW)).unwrap()),
+            Some(NEW),
+        ),
+        (
+            "change, own session",
+            true,
             |ada, _| {
-                drop(ada.world.verify(&on_the_way(&ada.world, &ada.pair, NEW)).unwrap());
+                let link = on_the_way(&ada.world, &ada.pair, NEW);
+                drop(ada.world.verify_from(&link, Some(&ada.pair), None).unwrap());
             },
             None,
         ),
