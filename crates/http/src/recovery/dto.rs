@@ -36,13 +36,13 @@ impl Input for ForgotPasswordRequest {
 pub(crate) struct ResetPasswordRequest;
 
 impl Input for ResetPasswordRequest {
-    /// Token, not parsed yet, and new password.
-    type Command = (String, NewPassword);
+    /// Token, not parsed yet, new password, and whether to remove other ways to sign in.
+    type Command = (String, NewPassword, bool);
 
     fn read(fields: &mut Fields, passwords: &PasswordPolicy) -> Option<Self::Command> {
         let token = fields.string(TOKEN);
         let new = fields.new_password(NEW_PASSWORD, passwords);
-        fields.optional_bool(REMOVE_OTHERS)?;
-        Some((token?, new?))
+        let remove_others = fields.optional_bool(REMOVE_OTHERS);
+        Some((token?, new?, remove_others?))
     }
 }

@@ -19,7 +19,7 @@ use actix_web::web::Data;
 use dto::{ChangePasswordRequest, ForgotPasswordRequest, ResetPasswordRequest};
 use paperclip::actix::api_v2_operation;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::registration::{EmailAddress, NewPassword};
+use portcullis_domain::registration::EmailAddress;
 use portcullis_domain::verification::OneTimeToken;
 use portcullis_usecases::recovery::{PasswordChange, PasswordReset};
 use std::sync::Arc;
@@ -77,16 +77,18 @@ async fn forgot(
 /// Reset password
 ///
 /// Sets a new password, authorized by the token of a password-reset email. The token is valid for 30
-/// minutes and can be used once. Ends all sessions of the account and starts none. Sets a device cookie
-/// and clears the count of failed logins. Returns 401 if the token is invalid or expired.
+/// minutes and can be used once. Ends all sessions of the account and starts none. Removes the identities
+/// of providers if `remove_other_sign_in_methods` is true, or if the email address was not verified yet. Sets
+/// a device cookie and clears the count of failed logins. Returns 401 if the token is invalid or expired.
 #[api_v2_operation(operation_id = "reset_password", tags(accounts))]
 async fn reset(
     api: Data<Api>,
     request: HttpRequest,
     body: Body<ResetPasswordRequest>,
 ) -> Result<Reply<MessageResponse>, ApiError> {
-    let (token, new) = body.0;
-    let cookie = set(&api, &request, &token, new).await?;
+    let (token, new, remove_others) = body.0;
+    let input = PasswordReset { token: one_time_token(&token)?, new, remove_others };
+    let cookie = set(&api, &request, input).await?;
     Ok(Reply::ok(CHANGED).with_cookies(cookie))
 }
 
@@ -98,13 +100,8 @@ async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Res
 
 /// Sets a password with a token, and returns the device cookie. Checks the token first, so that an
 /// invalid one does not occupy the queue for hashes.
-async fn set(
-    api: &Data<Api>,
-    request: &HttpRequest,
-    token: &str,
-    new: NewPassword,
-) -> Result<Option<HeaderValue>, ApiError> {
-    let (call, input) = (Call::new(api, request), Arc::new(PasswordReset { token: one_time_token(token)?, new }));
+async fn set(api: &Data<Api>, request: &HttpRequest, input: PasswordReset) -> Result<Option<HeaderValue>, ApiError> {
+    let (call, input) = (Call::new(api, request), Arc::new(input));
     let presented = Arc::clone(&input);
     with_store(api.clone(), move |api| api.recovery.reset.precheck(&presented)).await??;
     let done = call.hash(move |api, caller| api.recovery.reset.execute(&input, caller)).await?;

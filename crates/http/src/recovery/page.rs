@@ -1,6 +1,6 @@
 //! `/account/reset`: the page that a link in an email opens, and that requests such an email.
 
-use super::{ask, set};
+use super::{ask, one_time_token, set};
 use crate::api::Api;
 use crate::body::{Fields, NEW_PASSWORD};
 use crate::errors::{ApiError, FieldError};
@@ -12,6 +12,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::{EmailAddress, NewPassword};
 use portcullis_domain::verification::Purpose;
+use portcullis_usecases::recovery::PasswordReset;
 
 /// Form fields.
 const TOKEN: &str = "token";
@@ -40,8 +41,10 @@ pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
         Err(error) => return reader.with_error(request_email(None), error),
     };
     let Some(token) = fields.optional(TOKEN) else { return send(&api, &request, &reader, &mut fields).await };
-    let saved = match chosen(fields, &api) {
-        Ok(new) => set(&api, &request, &token, new).await,
+    let input = chosen(fields, &api)
+        .and_then(|new| Ok(PasswordReset { token: one_time_token(&token)?, new, remove_others: false }));
+    let saved = match input {
+        Ok(input) => set(&api, &request, input).await,
         Err(error) => Err(error),
     };
     match saved {

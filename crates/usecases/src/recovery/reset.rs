@@ -25,6 +25,8 @@ pub struct PasswordReset {
     pub token: OneTimeToken,
     /// New password.
     pub new: NewPassword,
+    /// `true` to remove the account's identities too.
+    pub remove_others: bool,
 }
 
 /// The password is reset and all sessions have ended.
@@ -107,7 +109,7 @@ impl ResetPassword {
             return Err(ResetPasswordReason::CommonPassword.into());
         }
         let new = self.hasher.hash(input.new.password(), &caller.cancellation)?;
-        let (user, recovered) = self.store.write(|tx| self.set((&input.token, &new), caller, tx))?;
+        let (user, recovered) = self.store.write(|tx| self.set(input, &new, caller, tx))?;
         self.outbox.notify_worker();
         self.guesses.clear(&user.email, caller);
         let sessions = recovered.sessions_ended;
@@ -117,17 +119,18 @@ impl ResetPassword {
 
     fn set(
         &self,
-        (token, new): (&OneTimeToken, &PasswordHash),
+        input: &PasswordReset,
+        new: &PasswordHash,
         caller: &Caller,
         tx: &mut dyn Tx,
     ) -> Result<(User, PasswordWasReset), ResetPasswordError> {
         let at = self.clock.now();
-        let (_, owner) = RedeemError::require_purpose(self.tokens.redeem(token, at, tx)?, is_reset)?;
+        let (_, owner) = RedeemError::require_purpose(self.tokens.redeem(&input.token, at, tx)?, is_reset)?;
         // Someone else may have set up the factors and identities of an account whose email was never verified.
         let is_unverified = owner.user.email_verified_at.is_none();
         let cause = caller.cause(at);
         let notices = (&*self.outbox, &cause);
-        if is_unverified {
+        if is_unverified || input.remove_others {
             remove_identities(&owner.user, notices, tx)?;
         }
         let owner = if is_unverified { remove_factors(owner, notices, tx)? } else { owner };

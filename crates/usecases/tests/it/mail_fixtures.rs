@@ -316,7 +316,7 @@ pub(crate) fn leave_of(owner: Authenticated, password: &str) -> OwnAccountDeleti
 }
 
 pub(crate) fn reset_of(token: &OneTimeToken, new: &str) -> PasswordReset {
-    PasswordReset { token: token.clone(), new: new_password(new) }
+    PasswordReset { token: token.clone(), new: new_password(new), remove_others: false }
 }
 
 /// A store that runs a hook before its first write.

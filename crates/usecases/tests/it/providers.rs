@@ -1,7 +1,7 @@
 //! Accounts with identities of providers: what ends the identities, and what replaces the password.
 
 use crate::addresses::on_the_way;
-use crate::mail_fixtures::told;
+use crate::mail_fixtures::{reset_of, told};
 use crate::world::World;
 use chrono::TimeDelta;
 use portcullis_domain::mail::Occasion;
@@ -12,6 +12,8 @@ use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::SessionId;
 use portcullis_domain::verification::OneTimeToken;
 use portcullis_ports::{Clock, StoreError, StoreExt};
+use portcullis_usecases::Caller;
+use portcullis_usecases::recovery::PasswordReset;
 use portcullis_usecases::tokens::TokenPair;
 
 const ADA: &str = "ada@example.org";
@@ -61,12 +63,13 @@ fn left(world: &World, user_id: UserId) -> (bool, bool) {
 #[test]
 fn identities_end_when_an_address_is_claimed_without_a_session() {
     type Redeem = fn(&World, &TokenPair, &OneTimeToken);
-    let table: [(&str, bool, Redeem, Option<&str>); 8] = [
+    let table: [(&str, bool, Redeem, Option<&str>); 9] = [
         ("verify", false, |world, _, link| drop(world.verify(link).unwrap()), Some(ADA)),
         ("verify by password", false, |world, _, link| drop(world.confirm(link).unwrap()), Some(ADA)),
         ("verify by session", false, |world, ada, link| drop(world.verify_from(link, Some(ada), None).unwrap()), None),
-        ("reset", false, |world, _, _| reset(world), Some(ADA)),
-        ("reset, verified", true, |world, _, _| reset(world), None),
+        ("reset", false, |world, _, _| reset(world, false), Some(ADA)),
+        ("reset, verified", true, |world, _, _| reset(world, false), None),
+        ("reset with removal", true, |world, _, _| reset(world, true), Some(ADA)),
         ("change", true, |world, ada, _| drop(world.verify(&on_the_way(world, ada, NEW)).unwrap()), Some(NEW)),
         ("change by session", true, |world, ada, _| move_to_new(world, ada), None),
         (
@@ -95,9 +98,10 @@ fn identities_end_when_an_address_is_claimed_without_a_session() {
     }
 }
 
-fn reset(world: &World) {
+fn reset(world: &World, remove_others: bool) {
     world.forgot(ADA).unwrap();
-    world.reset(&world.mailed(), "battery staple").unwrap();
+    let input = PasswordReset { remove_others, ..reset_of(&world.mailed(), "battery staple") };
+    world.resetting().run(&input, &Caller::default()).unwrap();
 }
 
 fn move_to_new(world: &World, ada: &TokenPair) {

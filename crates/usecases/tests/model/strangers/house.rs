@@ -234,7 +234,7 @@ impl House {
             outbox: self.outbox.clone(),
             clock: self.clock.clone(),
         };
-        let recovered = verb.run(&PasswordReset { token, new: new_password(new) }, &on(device));
+        let recovered = verb.run(&PasswordReset { token, new: new_password(new), remove_others: false }, &on(device));
         recovered.ok().map(|recovered| recovered.cookie)
     }
 
