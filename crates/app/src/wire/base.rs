@@ -3,7 +3,7 @@
 use crate::settings::{Encryption, Settings, SettingsError, WithoutKeys};
 use anyhow::Context;
 use portcullis_aws_lc::AesGcmSealer;
-use portcullis_domain::login::EntryPolicy;
+use portcullis_domain::login::{EntryPolicy, StepUpPolicy};
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_hmac::HmacSigner;
 use portcullis_minijinja::MinijinjaRenderer;
@@ -14,7 +14,7 @@ use portcullis_ports::{
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
 use portcullis_usecases::login::{Gate, Reauthentication};
 use portcullis_usecases::mail::Outbox;
-use portcullis_usecases::mfa::SecondFactor;
+use portcullis_usecases::mfa::{SecondFactor, StepUp};
 use portcullis_usecases::registration::PasswordScreening;
 use portcullis_usecases::sessions::BeginSession;
 use portcullis_usecases::tokens::TokenFactory;
@@ -63,6 +63,7 @@ pub struct Base {
     pub(super) limits: Arc<Limits>,
     pub(super) devices: Arc<DeviceCookies>,
     pub(super) guesses: Arc<Guesses>,
+    pub(super) step_up: Arc<StepUp>,
     pub(super) reauthentication: Arc<Reauthentication>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) renderer: Arc<MinijinjaRenderer>,
@@ -80,11 +81,14 @@ impl Base {
         let authenticator = signer(settings, "portcullis devices");
         let devices = Arc::new(DeviceCookies { authenticator, entropy: entropy.clone(), clock: clock.clone() });
         let guesses = Arc::new(Guesses { limits: limits.clone(), devices: devices.clone(), store: store.clone() });
+        let policy = StepUpPolicy { max_age: settings.mfa.step_up_age };
+        let step_up = Arc::new(StepUp { policy, clock: clock.clone() });
         let reauthentication = Arc::new(Reauthentication {
             store: store.clone(),
             hasher: hasher.clone(),
             guesses: guesses.clone(),
             devices: devices.clone(),
+            step_up: step_up.clone(),
         });
         let outbox = outbox(settings, entropy.clone(), adapters.outbox);
         let lifetimes = settings.tokens.lifetimes;
@@ -128,6 +132,7 @@ impl Base {
             limits,
             devices,
             guesses,
+            step_up,
             reauthentication,
             outbox,
             renderer,

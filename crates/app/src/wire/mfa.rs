@@ -2,18 +2,15 @@
 
 use super::Base;
 use crate::settings::Settings;
-use portcullis_domain::login::StepUpPolicy;
 use portcullis_http::MfaUseCases;
 use portcullis_usecases::mfa::{
     Challenges, ConfirmTotp, EnrolTotp, ListFactors, Reauthenticate, RemoveTotp, RenameTotp, RenewRecoveryCodes,
-    StepUp, TrustedDevices, VerifySecondFactor,
+    TrustedDevices, VerifySecondFactor,
 };
 use std::sync::Arc;
 
 pub(super) fn use_cases(base: &Base, settings: &Settings) -> MfaUseCases {
-    let Base { store, sealer, second_factor, gate, devices, outbox, issuance, clock, .. } = base.clone();
-    let policy = StepUpPolicy { max_age: settings.mfa.step_up_age };
-    let step_up = Arc::new(StepUp { policy, clock: clock.clone() });
+    let Base { store, sealer, second_factor, gate, step_up, devices, outbox, issuance, clock, .. } = base.clone();
     let challenges = Arc::new(Challenges {
         store: store.clone(),
         verifier: base.verifier.clone(),

@@ -4,12 +4,10 @@ use super::Base;
 use super::outbound::Client;
 use crate::settings::{Credential, Provider as ProviderSettings, Providers as ProvidersSettings, Settings};
 use anyhow::Context;
-use portcullis_domain::login::StepUpPolicy;
 use portcullis_domain::providers::{LinkingPolicy, RedirectUris, ResponseMode, TrustEmail};
 use portcullis_http::ProviderUseCases;
 use portcullis_oidc::{OidcProvider, ProviderConfig};
 use portcullis_ports::{Clock, IdentityProvider, OutboundHttp};
-use portcullis_usecases::mfa::StepUp;
 use portcullis_usecases::providers::{
     CompleteSignIn, ExchangeCode, ListIdentities, NativeSignIn, Provider, Providers, ResolveAccount, StartLink,
     StartSignIn, UnlinkIdentity,
@@ -23,11 +21,9 @@ pub(super) fn use_cases(
     authenticate: &Arc<Authenticate>,
     client: Option<Client>,
 ) -> anyhow::Result<ProviderUseCases> {
-    let Base { store, hasher, sealer, gate, limits, devices, outbox, issuance, clock, .. } = base.clone();
+    let Base { store, hasher, sealer, gate, step_up, limits, devices, outbox, issuance, clock, .. } = base.clone();
     let entropy = issuance.entropy.clone();
     let providers = Arc::new(providers(settings, client, &clock)?);
-    let policy = StepUpPolicy { max_age: settings.mfa.step_up_age };
-    let step_up = Arc::new(StepUp { policy, clock: clock.clone() });
     let accounts = Arc::new(ResolveAccount {
         store: store.clone(),
         hasher,

@@ -215,6 +215,12 @@ impl Fields {
         self.string(member).map(Password::new)
     }
 
+    /// Reads the password of an account that may have none. The inner `None` means missing.
+    pub(crate) fn own_password(&mut self, member: Member) -> Option<Option<Password>> {
+        self.note_optional(member, || json!({ "type": "string" }));
+        if self.members.contains_key(member.name) { self.password(member).map(Some) } else { Some(None) }
+    }
+
     /// Reads a new password and checks it against the policy.
     pub(crate) fn new_password(&mut self, member: Member, policy: &PasswordPolicy) -> Option<NewPassword> {
         self.note(member, || json!({ "minLength": policy.min_chars(), "maxLength": PasswordPolicy::MAX_CHARS }));

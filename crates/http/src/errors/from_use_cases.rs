@@ -3,7 +3,7 @@
 use super::ApiError;
 use portcullis_domain::ErrorCode;
 use portcullis_usecases::limits::LimitError;
-use portcullis_usecases::login::{LogInReason, WrongPassword};
+use portcullis_usecases::login::{LogInReason, ReauthenticationReason};
 use portcullis_usecases::mfa::{MfaReason, ReauthenticateReason, VerifySecondFactorReason};
 use portcullis_usecases::providers::{
     CodeReason, FlowRejection, IdTokenReason, IdentityReason, LinkStart, NoAccount, ProviderReason,
@@ -29,7 +29,12 @@ pub(crate) trait Described: Reason {
     }
 }
 
-impl Described for ChangePasswordReason {}
+impl Described for ChangePasswordReason {
+    fn details(&self) -> Option<Value> {
+        if let Self::Session(reason) = self { reason.details() } else { None }
+    }
+}
+
 impl Described for Infallible {}
 impl Described for LogInReason {
     fn details(&self) -> Option<Value> {
@@ -53,7 +58,7 @@ impl Described for MfaReason {
     fn details(&self) -> Option<Value> {
         match self {
             Self::StepUp(required) => {
-                let methods = reauthentication_methods(required.second_factor);
+                let methods = reauthentication_methods(required.password, required.second_factor);
                 Some(json!({ "max_age": required.max_age.num_seconds(), "methods": methods }))
             }
             Self::Conflict(conflict) => Some(json!({ "reason": conflict.as_str() })),
@@ -110,15 +115,23 @@ impl Described for VerifySecondFactorReason {
     }
 }
 
-/// Returns what an account can show to authenticate again.
-pub(crate) fn reauthentication_methods(second_factor: bool) -> Vec<&'static str> {
-    std::iter::once("password").chain(second_factor.then_some("totp")).collect()
+/// Returns what an account can present to authenticate again. A code alone is refused, so an account without a
+/// password has nothing to present: its user signs in again.
+pub(crate) fn reauthentication_methods(password: bool, second_factor: bool) -> Vec<&'static str> {
+    let methods = [(password, "password"), (password && second_factor, "totp")];
+    methods.into_iter().filter_map(|(is_accepted, method)| is_accepted.then_some(method)).collect()
 }
 
 impl Described for NoSuchSession {}
 impl Described for ResetPasswordReason {}
 impl Described for VerifyEmailReason {}
-impl Described for WrongPassword {}
+
+impl Described for ReauthenticationReason {
+    fn details(&self) -> Option<Value> {
+        if let Self::Session(reason) = self { reason.details() } else { None }
+    }
+}
+
 impl Described for RegisterReason {
     const NEW_PASSWORD: &'static str = "password";
 }

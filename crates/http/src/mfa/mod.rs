@@ -213,14 +213,16 @@ async fn forget_device(api: Data<Api>, bearer: Bearer, path: Path<IdPath>) -> Re
 
 /// Get ways to authenticate again
 ///
-/// Returns what the account can present at `/auth/reauthenticate`.
+/// Returns what the account can present at `/auth/reauthenticate`: nothing if it has no password. Its user signs
+/// in with the provider again.
 #[api_v2_operation(operation_id = "reauthentication_options", tags(mfa))]
 async fn reauthentication_options(
     api: Data<Api>,
     bearer: Bearer,
 ) -> Result<Reply<ReauthenticationOptionsResponse>, ApiError> {
     let session = bearer.authenticate(&api).await?;
-    Ok(Reply::ok(ReauthenticationOptionsResponse { methods: reauthentication_methods(session.second_factor) }))
+    let methods = reauthentication_methods(session.has_password, session.second_factor);
+    Ok(Reply::ok(ReauthenticationOptionsResponse { methods }))
 }
 
 /// Authenticate again

@@ -4,16 +4,16 @@ use crate::body::{CURRENT_PASSWORD, EMAIL, Fields, Input, NEW_PASSWORD, REMOVE_O
 use paperclip::actix::Apiv2Schema;
 use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy};
 
-/// Password change, authorized by the current password.
+/// Password change, authorized by the current password. An account without one omits it.
 #[derive(Apiv2Schema)]
 pub(crate) struct ChangePasswordRequest;
 
 impl Input for ChangePasswordRequest {
     /// Current and new password.
-    type Command = (Password, NewPassword);
+    type Command = (Option<Password>, NewPassword);
 
     fn read(fields: &mut Fields, passwords: &PasswordPolicy) -> Option<Self::Command> {
-        let current = fields.password(CURRENT_PASSWORD);
+        let current = fields.own_password(CURRENT_PASSWORD);
         let new = fields.new_password(NEW_PASSWORD, passwords);
         Some((current?, new?))
     }

@@ -6,12 +6,12 @@ mod page;
 pub(crate) use page::{address, open, submit};
 
 use crate::api::{Api, with_store};
-use crate::body::Body;
+use crate::body::{Body, CURRENT_PASSWORD};
 use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
 use crate::reply::{Accepted, MessageResponse, Reply};
 use crate::routes::{Table, responds};
-use crate::tokens::Bearer;
+use crate::tokens::{Bearer, proof};
 use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::http::header::HeaderValue;
@@ -31,7 +31,7 @@ const REQUESTED: MessageResponse =
 /// Registers the routes of this feature.
 pub(crate) fn routes(table: &mut Table) {
     let changed = responds("The password was changed.").example(&CHANGED);
-    let changed = changed.fails(&[ErrorCode::InvalidCredentials, ErrorCode::RateLimited]);
+    let changed = changed.fails(&[ErrorCode::InvalidCredentials, ErrorCode::StepUpRequired, ErrorCode::RateLimited]);
     table.add(Method::POST, "/auth/password/change", change, changed.sends_email().reads::<ChangePasswordRequest>());
     let requested = responds("An email may be on its way.").example(&REQUESTED).fails(&[ErrorCode::RateLimited]);
     table.add(Method::POST, "/auth/password/forgot", forgot, requested.sends_email().reads::<ForgotPasswordRequest>());
@@ -42,7 +42,7 @@ pub(crate) fn routes(table: &mut Table) {
 
 /// Change password
 ///
-/// Requires the current password. Ends all other sessions of the account. Sets a new device cookie; all
+/// Requires the current password. An account without one omits it and needs recent authentication. Ends all other sessions of the account. Sets a new device cookie; all
 /// other known devices are forgotten. Returns 401 for a wrong current password, which counts like a
 /// failed login, and 429 after too many.
 #[api_v2_operation(operation_id = "change_password", tags(accounts))]
@@ -53,7 +53,8 @@ async fn change(
     body: Body<ChangePasswordRequest>,
 ) -> Result<Reply<MessageResponse>, ApiError> {
     let (current, new) = body.0;
-    let input = PasswordChange { owner: bearer.authenticate(&api).await?, current, new };
+    let owner = bearer.authenticate(&api).await?;
+    let input = PasswordChange { current: proof(&owner, current, CURRENT_PASSWORD)?, owner, new };
     let call = Call::new(&api, &request);
     let changed = call.counted(|api| &api.recovery.change, input, CallLane::Crypto).await?;
     let cookie = call.set_device_cookie(&changed.cookie);

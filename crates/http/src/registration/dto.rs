@@ -21,15 +21,15 @@ impl Input for RegisterRequest {
     }
 }
 
-/// Confirmation that an account is to be deleted.
+/// Confirmation that an account is to be deleted. An account without a password omits it.
 #[derive(Apiv2Schema)]
 pub(crate) struct LeaveRequest;
 
 impl Input for LeaveRequest {
-    type Command = Password;
+    type Command = Option<Password>;
 
-    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Password> {
-        fields.password(PASSWORD)
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Self::Command> {
+        fields.own_password(PASSWORD)
     }
 }
 

@@ -3,12 +3,12 @@
 mod dto;
 
 use crate::api::Api;
-use crate::body::Body;
+use crate::body::{Body, PASSWORD};
 use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
 use crate::reply::{Created, NoContent};
 use crate::routes::{Table, responds};
-use crate::tokens::{Bearer, TokenCookies, Transport};
+use crate::tokens::{Bearer, TokenCookies, Transport, proof};
 use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::web::Data;
@@ -23,8 +23,11 @@ pub(crate) use dto::UserResponse;
 pub(crate) fn routes(table: &mut Table) {
     let created = responds("The new account.").fails(&[ErrorCode::Conflict, ErrorCode::RateLimited]);
     table.add(Method::POST, "/auth/register", register, created.sends_email().reads::<RegisterRequest>());
-    let deleted = responds("The account and all its data are deleted.")
-        .fails(&[ErrorCode::InvalidCredentials, ErrorCode::RateLimited]);
+    let deleted = responds("The account and all its data are deleted.").fails(&[
+        ErrorCode::InvalidCredentials,
+        ErrorCode::StepUpRequired,
+        ErrorCode::RateLimited,
+    ]);
     table.add(Method::DELETE, "/auth/me", leave, deleted.offers_cookies().reads::<LeaveRequest>());
 }
 
@@ -46,7 +49,7 @@ async fn register(
 
 /// Delete own account
 ///
-/// Requires the account's password. Permanently deletes the account with its sessions, tokens and
+/// Requires the account's password. An account without one omits it and needs recent authentication. Permanently deletes the account with its sessions, tokens and
 /// emails. Returns 401 for a wrong password.
 #[api_v2_operation(operation_id = "delete_account", tags(accounts))]
 async fn leave(
@@ -56,7 +59,8 @@ async fn leave(
     bearer: Bearer,
     body: Body<LeaveRequest>,
 ) -> Result<NoContent, ApiError> {
-    let input = OwnAccountDeletion { owner: bearer.authenticate(&api).await?, password: body.0 };
+    let owner = bearer.authenticate(&api).await?;
+    let input = OwnAccountDeletion { password: proof(&owner, body.0, PASSWORD)?, owner };
     Call::new(&api, &request).counted(|api| &api.delete_own_account, input, CallLane::Crypto).await?;
     Ok(NoContent { cookies: transport.cookies(&api).map(TokenCookies::clear).unwrap_or_default() })
 }

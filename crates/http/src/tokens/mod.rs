@@ -5,12 +5,14 @@ mod cookies;
 mod dto;
 mod idempotency_key;
 mod issued;
+mod proof;
 mod transport;
 
 pub(crate) use bearer::{Bearer, OptionalBearer};
 pub use cookies::TokenCookies;
 pub(crate) use cookies::{TokenCookie, cookie_value};
 pub(crate) use issued::{Issued, exposed};
+pub(crate) use proof::proof;
 pub(crate) use transport::Transport;
 
 use crate::api::{Api, with_store_by};

@@ -50,16 +50,16 @@ impl Input for ResendRequest {
     }
 }
 
-/// New email address, authorized by the password.
+/// New email address, authorized by the password. An account without one omits it.
 #[derive(Apiv2Schema)]
 pub(crate) struct ChangeEmailRequest;
 
 impl Input for ChangeEmailRequest {
     /// Password and new email address.
-    type Command = (Password, EmailAddress);
+    type Command = (Option<Password>, EmailAddress);
 
     fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Self::Command> {
-        let password = fields.password(PASSWORD);
+        let password = fields.own_password(PASSWORD);
         let new_email = fields.email(NEW_EMAIL);
         Some((password?, new_email?))
     }

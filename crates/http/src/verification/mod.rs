@@ -6,14 +6,14 @@ mod page;
 pub(crate) use page::{open, submit};
 
 use crate::api::{Api, with_store};
-use crate::body::Body;
+use crate::body::{Body, PASSWORD};
 use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
 use crate::limits::device_cookie;
 use crate::recovery::one_time_token;
 use crate::reply::{Accepted, MessageResponse, Reply};
 use crate::routes::{Table, responds};
-use crate::tokens::{Bearer, OptionalBearer};
+use crate::tokens::{Bearer, OptionalBearer, proof};
 use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::web::Data;
@@ -35,7 +35,7 @@ pub(crate) fn routes(table: &mut Table) {
     let resent = responds("An email may be on its way.").example(&RESENT).fails(&[ErrorCode::RateLimited]);
     table.add(Method::POST, "/auth/email/resend", resend, resent.sends_email().reads::<ResendRequest>());
     let changing = responds("An email is on its way to the new address.").example(&CHANGING);
-    let changing = changing.fails(&[ErrorCode::InvalidCredentials, ErrorCode::RateLimited]);
+    let changing = changing.fails(&[ErrorCode::InvalidCredentials, ErrorCode::StepUpRequired, ErrorCode::RateLimited]);
     table.add(Method::POST, "/auth/email/change", change, changing.sends_email().reads::<ChangeEmailRequest>());
 }
 
@@ -96,7 +96,7 @@ async fn resend(
 
 /// Change email address
 ///
-/// Requires the account's password. Sends an email to the new email address; the change takes effect
+/// Requires the account's password. An account without one omits it and needs recent authentication. Sends an email to the new email address; the change takes effect
 /// once its link is confirmed. The old email address is notified and can undo the change. Does not
 /// reveal whether another account has the new address. Returns 401 for a wrong password.
 #[api_v2_operation(operation_id = "change_email", tags(accounts))]
@@ -107,7 +107,8 @@ async fn change(
     body: Body<ChangeEmailRequest>,
 ) -> Result<Accepted<MessageResponse>, ApiError> {
     let (password, new_email) = body.0;
-    let input = EmailChangeRequest { owner: bearer.authenticate(&api).await?, password, new_email };
+    let owner = bearer.authenticate(&api).await?;
+    let input = EmailChangeRequest { password: proof(&owner, password, PASSWORD)?, owner, new_email };
     Call::new(&api, &request).counted(|api| &api.verification.change, input, CallLane::Crypto).await?;
     Ok(Accepted(CHANGING))
 }

@@ -1,16 +1,17 @@
 //! Asks a logged-in user for the password again, so that a stolen token alone cannot lock the owner
-//! out.
+//! out. An account without a password needs a recent authentication instead.
 
-use super::proof::{Attempted, while_it_changes};
+use super::proof::{Attempted, MAX_ATTEMPTS, hash_contention, while_it_changes};
 use crate::LOG;
 use crate::caller::Caller;
 use crate::failure::{Reason, UseCaseError};
 use crate::limits::{DeviceCookies, Guess, Guesses};
+use crate::mfa::{MfaReason, StepUp};
 use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::login::Owner;
 use portcullis_domain::registration::{EmailAddress, Password, PasswordHash};
-use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher, Store, StoreExt};
+use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher, Store, StoreExt, Tx};
 use std::sync::Arc;
 
 /// The password is wrong, or the account no longer exists.
@@ -18,13 +19,42 @@ use std::sync::Arc;
 #[error("Invalid email or password")]
 pub struct WrongPassword;
 
-/// Error of a use case that asks for the password again, and refuses for no other reason.
-pub type ReauthenticationError = UseCaseError<WrongPassword>;
-
 impl Reason for WrongPassword {
     fn code(&self) -> ErrorCode {
         ErrorCode::InvalidCredentials
     }
+}
+
+/// Reason why a logged-in user has not proven to be the owner.
+#[derive(Debug, thiserror::Error)]
+pub enum ReauthenticationReason {
+    /// The password is wrong.
+    #[error(transparent)]
+    WrongPassword(#[from] WrongPassword),
+    /// The session has ended, or its authentication is too old or too weak.
+    #[error(transparent)]
+    Session(#[from] MfaReason),
+}
+
+/// Error of a use case that requires a [`OwnerProof`], and refuses for no other reason.
+pub type ReauthenticationError = UseCaseError<ReauthenticationReason>;
+
+impl Reason for ReauthenticationReason {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::WrongPassword(reason) => reason.code(),
+            Self::Session(reason) => reason.code(),
+        }
+    }
+}
+
+/// How a logged-in user proves to be the owner.
+#[derive(Debug)]
+pub enum OwnerProof {
+    /// Password of the account.
+    Password(Password),
+    /// Recent authentication of the session, for an account without a password.
+    RecentSession,
 }
 
 /// Asks logged-in users for their password again.
@@ -37,6 +67,8 @@ pub struct Reauthentication {
     pub guesses: Arc<Guesses>,
     /// Known devices.
     pub devices: Arc<DeviceCookies>,
+    /// Requires recent authentication.
+    pub step_up: Arc<StepUp>,
 }
 
 /// Checks a password against an account's hash. Logs an unreadable hash, which an operator must repair.
@@ -59,6 +91,50 @@ impl Reauthentication {
     pub(crate) fn guess(&self, account: &EmailAddress, password: &PasswordHash, caller: &Caller) -> Guess {
         let device = self.devices.known_device(caller, account, password);
         Guess::new(account, device, caller)
+    }
+
+    /// Returns the guess to count before the work, if there is one: a recent session guesses nothing.
+    pub(crate) fn guess_of(&self, session: &Authenticated, proof: &OwnerProof, caller: &Caller) -> Option<Guess> {
+        let is_guess = matches!(proof, OwnerProof::Password(_));
+        is_guess.then(|| self.guess(&session.user.email, &session.password, caller))
+    }
+
+    /// Like [`with_verified_password`](Self::with_verified_password), for either proof. `act` must call
+    /// [`confirm`](Self::confirm) in its transaction.
+    pub(crate) fn with_proof<T, R: Reason + From<WrongPassword> + From<MfaReason>>(
+        &self,
+        session: &Authenticated,
+        proof: &OwnerProof,
+        caller: &Caller,
+        mut act: impl FnMut(&Owner) -> Result<Option<T>, UseCaseError<R>>,
+    ) -> Result<T, UseCaseError<R>> {
+        if let OwnerProof::Password(password) = proof {
+            return self.with_verified_password(session, password, caller, act);
+        }
+        for _ in 0..MAX_ATTEMPTS {
+            let owner = self.store.write(|tx| self.step_up.require(session, tx)).map_err(UseCaseError::convert)?;
+            // The account has had a password since the request was read.
+            if owner.credentials.has_password() {
+                return Err(R::from(WrongPassword).into());
+            }
+            if let Some(done) = act(&owner)? {
+                return Ok(done);
+            }
+        }
+        Err(hash_contention().into())
+    }
+
+    /// Locks the account of a recent session and checks the session again: it may have ended since.
+    pub(crate) fn confirm<R: Reason + From<MfaReason>>(
+        &self,
+        session: &Authenticated,
+        proof: &OwnerProof,
+        tx: &mut dyn Tx,
+    ) -> Result<(), UseCaseError<R>> {
+        match proof {
+            OwnerProof::Password(_) => Ok(()),
+            OwnerProof::RecentSession => self.step_up.require(session, tx).map(drop).map_err(UseCaseError::convert),
+        }
     }
 
     /// Runs `act` for an account once the password is verified. If the hash changed since the check,

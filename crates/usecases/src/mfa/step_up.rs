@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub struct StepUpRequired {
     /// Maximum age of the authentication.
     pub max_age: TimeDelta,
+    /// `true` if the account has a password.
+    pub password: bool,
     /// `true` if the authentication must use the second factor.
     pub second_factor: bool,
 }
@@ -46,7 +48,8 @@ impl StepUp {
         if self.policy.is_recent(last.as_ref(), second_factor, self.clock.now()) {
             return Ok(owner);
         }
-        Err(MfaReason::from(StepUpRequired { max_age: self.policy.max_age, second_factor }).into())
+        let password = owner.credentials.has_password();
+        Err(MfaReason::from(StepUpRequired { max_age: self.policy.max_age, password, second_factor }).into())
     }
 }
 

@@ -6,16 +6,17 @@ use crate::caller::Caller;
 use crate::counted::Counted;
 use crate::failure::{Reason, UseCaseError};
 use crate::limits::{Admission, Attempt, LimitError};
-use crate::login::{Reauthentication, WrongPassword};
+use crate::login::{OwnerProof, Reauthentication, WrongPassword};
 use crate::mail::Outbox;
+use crate::mfa::MfaReason;
 use crate::registration::PasswordScreening;
 use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::login::Owner;
 use portcullis_domain::mail::Occasion;
-use portcullis_domain::registration::{NewPassword, Password, PasswordHash};
+use portcullis_domain::registration::{NewPassword, PasswordHash};
 use portcullis_domain::sessions::{EndReason, KeepSessions};
-use portcullis_ports::{Clock, StoreError, StoreExt, Tx};
+use portcullis_ports::{Clock, StoreExt, Tx};
 use std::sync::Arc;
 
 /// Input of a password change.
@@ -23,8 +24,8 @@ use std::sync::Arc;
 pub struct PasswordChange {
     /// Authenticated user whose password changes.
     pub owner: Authenticated,
-    /// Current password.
-    pub current: Password,
+    /// Current password, if the account has one.
+    pub current: OwnerProof,
     /// New password.
     pub new: NewPassword,
 }
@@ -44,6 +45,9 @@ pub enum ChangePasswordReason {
     /// The current password is wrong.
     #[error(transparent)]
     WrongPassword(#[from] WrongPassword),
+    /// The account has no password, and the session may not set one now.
+    #[error(transparent)]
+    Session(#[from] MfaReason),
     /// The new password is common, or easy to guess from the account.
     #[error("the password is too common")]
     CommonPassword,
@@ -56,6 +60,7 @@ impl Reason for ChangePasswordReason {
     fn code(&self) -> ErrorCode {
         match self {
             Self::WrongPassword(reason) => reason.code(),
+            Self::Session(reason) => reason.code(),
             Self::CommonPassword => ErrorCode::Validation,
         }
     }
@@ -79,14 +84,15 @@ impl Counted for ChangePassword {
     type Reason = ChangePasswordReason;
 
     fn attempts(&self, input: &PasswordChange, caller: &Caller) -> Vec<Attempt> {
-        vec![Attempt::Guess(self.reauthentication.guess(&input.owner.user.email, &input.owner.password, caller))]
+        let guess = self.reauthentication.guess_of(&input.owner, &input.current, caller);
+        guess.into_iter().map(Attempt::Guess).collect()
     }
 
     fn count(&self, attempt: &Attempt) -> Result<Admission, LimitError> {
         self.reauthentication.guesses.count(attempt)
     }
 
-    /// Checks the current password and replaces it. The same transaction ends every other session and
+    /// Checks the current password and replaces it, or sets the first one. The same transaction ends every other session and
     /// revokes every link sent before.
     fn act(
         &self,
@@ -99,15 +105,13 @@ impl Counted for ChangePassword {
             return Err(ChangePasswordReason::CommonPassword.into());
         }
         let mut hash = None;
-        let changed = self.reauthentication.with_verified_password(owner, current, caller, |read| {
+        let changed = self.reauthentication.with_proof(owner, current, caller, |read| {
             let new = match hash.take() {
                 Some(new) => new,
                 None => self.reauthentication.hasher.hash(new.password(), &caller.cancellation)?,
             };
             let new = hash.insert(new);
-            Ok::<_, ChangePasswordError>(
-                self.reauthentication.store.write(|tx| self.replace((read, new), owner, caller, tx))?,
-            )
+            self.reauthentication.store.write(|tx| self.replace((read, new), input, caller, tx))
         })?;
         self.outbox.notify_worker();
         let sessions = changed.sessions_ended;
@@ -121,14 +125,15 @@ impl ChangePassword {
     fn replace(
         &self,
         (read, new): (&Owner, &PasswordHash),
-        owner: &Authenticated,
+        input: &PasswordChange,
         caller: &Caller,
         tx: &mut dyn Tx,
-    ) -> Result<Option<PasswordChanged>, StoreError> {
+    ) -> Result<Option<PasswordChanged>, ChangePasswordError> {
         let at = self.clock.now();
         tx.sessions().lock_account(read.user.id)?;
+        self.reauthentication.confirm::<ChangePasswordReason>(&input.owner, &input.current, tx)?;
         let (keep, session_end) =
-            (KeepSessions::from(owner.session_id), caller.session_end(EndReason::PasswordChanged, at));
+            (KeepSessions::from(input.owner.session_id), caller.session_end(EndReason::PasswordChanged, at));
         let Some(sessions_ended) = rekey(read, new, (&keep, &session_end), tx)? else { return Ok(None) };
         self.outbox.enqueue_notice(Occasion::PasswordChanged, &read.user, &caller.cause(at), tx)?;
         let cookie = self.reauthentication.devices.issue(caller.device.as_deref(), read, new);

@@ -72,23 +72,23 @@ impl DeleteAccount {
 
     /// Like [`begin`](Self::begin), but does nothing unless `holds` returns true in the same
     /// transaction.
-    pub(crate) fn begin_if(
+    pub(crate) fn begin_if<E: From<StoreError>>(
         &self,
         user_id: UserId,
         caller: &Caller,
-        mut holds: impl FnMut(&mut dyn Tx) -> Result<bool, StoreError>,
-    ) -> Result<bool, DependencyError> {
+        mut holds: impl FnMut(&mut dyn Tx) -> Result<bool, E>,
+    ) -> Result<bool, E> {
         let now = self.clock.now();
         let began = self.store.write(|tx| {
             tx.sessions().lock_account(user_id)?;
             if !holds(tx)? {
-                return Ok::<_, StoreError>(false);
+                return Ok(false);
             }
             // These are few rows. Deleting undo tokens also frees an email address that the account
             // had before.
             tx.outbox().delete_for_user(user_id)?;
             tx.one_time_tokens().delete_for_user(user_id)?;
-            tx.users().mark_deleted(user_id, now)
+            Ok::<_, E>(tx.users().mark_deleted(user_id, now)?)
         })?;
         if began {
             let client = caller.client.ip_address.map(tracing::field::display);

@@ -5,9 +5,8 @@ use crate::LOG;
 use crate::caller::Caller;
 use crate::counted::Counted;
 use crate::limits::{Admission, Attempt, LimitError};
-use crate::login::{Reauthentication, ReauthenticationError, WrongPassword};
+use crate::login::{OwnerProof, Reauthentication, ReauthenticationError, ReauthenticationReason};
 use crate::tokens::Authenticated;
-use portcullis_domain::registration::Password;
 use std::sync::Arc;
 
 /// Maximum number of deletion steps that the owner waits for. Enough for any account that was not
@@ -19,8 +18,8 @@ const MAX_INLINE_STEPS: u32 = 20;
 pub struct OwnAccountDeletion {
     /// Authenticated user whose account is deleted.
     pub owner: Authenticated,
-    /// Password of the account.
-    pub password: Password,
+    /// Password of the account, if it has one.
+    pub password: OwnerProof,
 }
 
 /// The account no longer exists for any caller, and its email is free.
@@ -38,10 +37,11 @@ pub struct DeleteOwnAccount {
 impl Counted for DeleteOwnAccount {
     type Input = OwnAccountDeletion;
     type Output = OwnAccountDeleted;
-    type Reason = WrongPassword;
+    type Reason = ReauthenticationReason;
 
     fn attempts(&self, input: &OwnAccountDeletion, caller: &Caller) -> Vec<Attempt> {
-        vec![Attempt::Guess(self.reauthentication.guess(&input.owner.user.email, &input.owner.password, caller))]
+        let guess = self.reauthentication.guess_of(&input.owner, &input.password, caller);
+        guess.into_iter().map(Attempt::Guess).collect()
     }
 
     fn count(&self, attempt: &Attempt) -> Result<Admission, LimitError> {
@@ -54,12 +54,13 @@ impl Counted for DeleteOwnAccount {
         caller: &Caller,
         _: &Admission,
     ) -> Result<OwnAccountDeleted, ReauthenticationError> {
-        let OwnAccountDeletion { owner, password } = input;
-        let user_id = owner.user.id;
-        self.reauthentication.with_verified_password(owner, password, caller, |owner| {
-            let current = self
-                .deletion
-                .begin_if(user_id, caller, |tx| tx.credentials().still_current(user_id, &owner.credentials))?;
+        let OwnAccountDeletion { owner: session, password } = input;
+        let user_id = session.user.id;
+        self.reauthentication.with_proof(session, password, caller, |owner| {
+            let current = self.deletion.begin_if(user_id, caller, |tx| {
+                self.reauthentication.confirm::<ReauthenticationReason>(session, password, tx)?;
+                Ok::<_, ReauthenticationError>(tx.credentials().still_current(user_id, &owner.credentials)?)
+            })?;
             Ok::<_, ReauthenticationError>(current.then_some(()))
         })?;
         // The account is deleted by now, even if the deletion of its rows fails.

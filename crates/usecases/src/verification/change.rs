@@ -5,14 +5,14 @@ use crate::LOG;
 use crate::caller::Caller;
 use crate::counted::Counted;
 use crate::limits::{Admission, Attempt, Guess, LimitError};
-use crate::login::{Reauthentication, ReauthenticationError, WrongPassword};
+use crate::login::{OwnerProof, Reauthentication, ReauthenticationError, ReauthenticationReason};
 use crate::mail::Outbox;
 use crate::tokens::Authenticated;
 use portcullis_domain::login::Owner;
 use portcullis_domain::mail::{NewMail, Occasion};
-use portcullis_domain::registration::{EmailAddress, Password};
+use portcullis_domain::registration::EmailAddress;
 use portcullis_domain::verification::Purpose;
-use portcullis_ports::{Clock, StoreError, StoreExt, Tx};
+use portcullis_ports::{Clock, StoreExt, Tx};
 use std::sync::Arc;
 
 /// Input of the request.
@@ -20,8 +20,8 @@ use std::sync::Arc;
 pub struct EmailChangeRequest {
     /// Authenticated user whose email changes.
     pub owner: Authenticated,
-    /// Password of the account.
-    pub password: Password,
+    /// Password of the account, if it has one.
+    pub password: OwnerProof,
     /// New email address.
     pub new_email: EmailAddress,
 }
@@ -45,16 +45,14 @@ pub struct RequestEmailChange {
 impl Counted for RequestEmailChange {
     type Input = EmailChangeRequest;
     type Output = EmailChangeRequested;
-    type Reason = WrongPassword;
+    type Reason = ReauthenticationReason;
 
     /// A wrong guess is charged as a guess only, and a correct one as an email only.
     fn attempts(&self, input: &EmailChangeRequest, caller: &Caller) -> Vec<Attempt> {
         // Only the email is charged to the source.
-        let guess = Guess {
-            is_call: false,
-            ..self.reauthentication.guess(&input.owner.user.email, &input.owner.password, caller)
-        };
-        vec![Attempt::Guess(guess), Attempt::mail(Occasion::ConfirmEmail, &input.new_email, caller)]
+        let guess = self.reauthentication.guess_of(&input.owner, &input.password, caller);
+        let guess = guess.map(|guess| Attempt::Guess(Guess { is_call: false, ..guess }));
+        guess.into_iter().chain([Attempt::mail(Occasion::ConfirmEmail, &input.new_email, caller)]).collect()
     }
 
     fn count(&self, attempt: &Attempt) -> Result<Admission, LimitError> {
@@ -69,13 +67,16 @@ impl Counted for RequestEmailChange {
         caller: &Caller,
         _: &Admission,
     ) -> Result<EmailChangeRequested, ReauthenticationError> {
-        let EmailChangeRequest { owner, password, new_email } = input;
-        let user_id = owner.user.id;
+        let EmailChangeRequest { owner: session, password, new_email } = input;
+        let user_id = session.user.id;
         let to = EmailAddress::from_stored(new_email.canonical().to_owned());
         let cause = caller.cause(self.clock.now());
         let order = self.outbox.new_mail(Occasion::ConfirmEmail, Some(user_id), &to, &cause);
-        self.reauthentication.with_verified_password(owner, password, caller, |owner| {
-            Ok::<_, ReauthenticationError>(self.reauthentication.store.write(|tx| self.store(owner, &order, tx))?)
+        self.reauthentication.with_proof(session, password, caller, |owner| {
+            self.reauthentication.store.write(|tx| {
+                self.reauthentication.confirm::<ReauthenticationReason>(session, password, tx)?;
+                self.store(owner, &order, tx)
+            })
         })?;
         self.outbox.notify_worker();
         tracing::info!(target: LOG, user_id = user_id.get(), "Email change requested");
@@ -86,13 +87,14 @@ impl Counted for RequestEmailChange {
 impl RequestEmailChange {
     /// Stores the token together with the email, bound to the current password: a password change
     /// before the delivery invalidates it.
-    fn store(&self, owner: &Owner, order: &NewMail, tx: &mut dyn Tx) -> Result<Option<()>, StoreError> {
+    fn store(&self, owner: &Owner, order: &NewMail, tx: &mut dyn Tx) -> Result<Option<()>, ReauthenticationError> {
         if !tx.credentials().still_current(owner.user.id, &owner.credentials)? {
             return Ok(None);
         }
         let token = self.tokens.token(&order.seed);
         let record = self.tokens.record(&token, Purpose::ChangeEmail, (owner, &order.to), order.created_at);
         tx.one_time_tokens().upsert(&record)?;
-        tx.outbox().enqueue(order).map(Some)
+        tx.outbox().enqueue(order)?;
+        Ok(Some(()))
     }
 }

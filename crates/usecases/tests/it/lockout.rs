@@ -3,12 +3,12 @@
 //! few attempts by each promised way, and the wrong passwords checked for attackers stay below a daily
 //! bound.
 
-use crate::mail_fixtures::{leave_of, new_password, reset_of, token_in};
+use crate::mail_fixtures::{entered, leave_of, new_password, reset_of, token_in};
 use crate::world::{World, at, login};
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Budget, Gcra, Rule, SlidingWindow};
-use portcullis_domain::registration::{EmailAddress, Password};
+use portcullis_domain::registration::EmailAddress;
 use portcullis_ports::Clock;
 use portcullis_usecases::limits::{RateLimited, Rules};
 use portcullis_usecases::login::{LogInError, LoggedIn, ReauthenticationError};
@@ -244,7 +244,7 @@ fn change(
     device: Option<String>,
 ) -> Result<String, ChangePasswordError> {
     let (screening, outbox, clock) = (world.screening.clone(), world.outbox.clone(), world.clock.clone());
-    let input = PasswordChange { owner, current: Password::new(current), new: new_password(new) };
+    let input = PasswordChange { owner, current: entered(current), new: new_password(new) };
     let verb = ChangePassword { reauthentication: world.owners(), screening, outbox, clock };
     verb.run(&input, &on(device, address)).map(|changed| changed.cookie)
 }
@@ -257,7 +257,7 @@ fn change_email(
     device: Option<String>,
 ) -> Result<(), ReauthenticationError> {
     let (tokens, outbox, clock) = (world.one_time.clone(), world.outbox.clone(), world.clock.clone());
-    let (password, new_email) = (Password::new(password), EmailAddress::parse(new_email).unwrap());
+    let (password, new_email) = (entered(password), EmailAddress::parse(new_email).unwrap());
     let verb = RequestEmailChange { reauthentication: world.owners(), tokens, outbox, clock };
     verb.run(&EmailChangeRequest { owner, password, new_email }, &on(device, address)).map(drop)
 }

@@ -7,7 +7,7 @@ use portcullis_domain::registration::{EmailAddress, NewPassword, Password, Passw
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{MailRenderer, Mailer, MailerError, RenderError, Store};
 use portcullis_testkit::{MemoryStore, Watched};
-use portcullis_usecases::login::{Reauthentication, ReauthenticationError};
+use portcullis_usecases::login::{OwnerProof, Reauthentication, ReauthenticationError};
 use portcullis_usecases::mail::{
     DeliverMail, DeliveryOutcome, Links, ListMail, Notices, Outbox, RequestLink, RequestLinkError, RetryMail,
 };
@@ -157,7 +157,7 @@ impl World {
 
     pub(crate) fn owners_on(&self, store: Arc<dyn Store>) -> Arc<Reauthentication> {
         let (hasher, guesses, devices) = (self.hasher.clone(), self.guesses(), self.devices.clone());
-        Arc::new(Reauthentication { store, hasher, guesses, devices })
+        Arc::new(Reauthentication { store, hasher, guesses, devices, step_up: self.step_up() })
     }
 
     pub(crate) fn change_password(
@@ -177,7 +177,7 @@ impl World {
         new: &str,
     ) -> impl FnOnce(&Self) -> Result<PasswordChanged, ChangePasswordError> + Send + use<> {
         let (screening, outbox, clock) = (self.screening.clone(), self.outbox.clone(), self.clock.clone());
-        let input = PasswordChange { owner, current: Password::new(current), new: new_password(new) };
+        let input = PasswordChange { owner, current: entered(current), new: new_password(new) };
         let caller = speaking(Language::German);
         move |world| ChangePassword { reauthentication: world.owners(), screening, outbox, clock }.run(&input, &caller)
     }
@@ -281,7 +281,7 @@ impl World {
         new_email: &str,
     ) -> Result<(), ReauthenticationError> {
         let (tokens, outbox, clock) = (self.one_time.clone(), self.outbox.clone(), self.clock.clone());
-        let (password, new_email) = (Password::new(password), address(new_email));
+        let (password, new_email) = (entered(password), address(new_email));
         let input = EmailChangeRequest { owner, password, new_email };
         RequestEmailChange { reauthentication: self.owners_on(store), tokens, outbox, clock }
             .run(&input, &speaking(Language::Chinese))
@@ -311,8 +311,12 @@ pub(crate) fn shown(token: &OneTimeToken) -> EmailVerification {
     EmailVerification { token: token.clone(), bearer: None, password: None }
 }
 
+pub(crate) fn entered(password: &str) -> OwnerProof {
+    OwnerProof::Password(Password::new(password))
+}
+
 pub(crate) fn leave_of(owner: Authenticated, password: &str) -> OwnAccountDeletion {
-    OwnAccountDeletion { owner, password: Password::new(password) }
+    OwnAccountDeletion { owner, password: entered(password) }
 }
 
 pub(crate) fn reset_of(token: &OneTimeToken, new: &str) -> PasswordReset {

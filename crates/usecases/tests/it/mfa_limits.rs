@@ -8,8 +8,8 @@ use portcullis_domain::limits::{Budget, DeviceId};
 use portcullis_domain::registration::UserId;
 use portcullis_ports::Clock;
 use portcullis_usecases::limits::{Admission, Attempt, LimitError, RateLimited};
-use portcullis_usecases::login::{ReauthenticationError, WrongPassword};
-use portcullis_usecases::{Caller, Counted};
+use portcullis_usecases::login::WrongPassword;
+use portcullis_usecases::{Caller, Counted, UseCaseError};
 use std::time::Duration;
 
 const ADA: UserId = UserId::new(1);
@@ -36,7 +36,7 @@ impl Counted for CheckCode {
         Ok(Admission::default())
     }
 
-    fn act(&self, (): &(), _: &Caller, _: &Admission) -> Result<(), ReauthenticationError> {
+    fn act(&self, (): &(), _: &Caller, _: &Admission) -> Result<(), UseCaseError<WrongPassword>> {
         if self.is_right { Ok(()) } else { Err(WrongPassword.into()) }
     }
 }

@@ -1,20 +1,26 @@
 //! Accounts with identities of providers: what ends the identities, and what replaces the password.
 
 use crate::addresses::on_the_way;
-use crate::mail_fixtures::{reset_of, told};
+use crate::mail_fixtures::{entered, new_password, reset_of, told};
+use crate::verification::is_in;
 use crate::world::World;
 use chrono::TimeDelta;
+use portcullis_domain::ErrorCode;
+use portcullis_domain::login::{Authentication, Method};
 use portcullis_domain::mail::Occasion;
 use portcullis_domain::providers::{
     Identity, IdentityId, IdentityKey, ProviderName, SignInCode, SignInCodeDigest, SignInSecret,
 };
-use portcullis_domain::registration::UserId;
+use portcullis_domain::registration::{EmailAddress, PasswordHash, UserId};
 use portcullis_domain::sessions::SessionId;
 use portcullis_domain::verification::OneTimeToken;
 use portcullis_ports::{Clock, StoreError, StoreExt};
-use portcullis_usecases::Caller;
-use portcullis_usecases::recovery::PasswordReset;
-use portcullis_usecases::tokens::TokenPair;
+use portcullis_usecases::login::OwnerProof;
+use portcullis_usecases::recovery::{ChangePassword, PasswordChange, PasswordReset};
+use portcullis_usecases::registration::OwnAccountDeletion;
+use portcullis_usecases::tokens::{Authenticated, TokenPair};
+use portcullis_usecases::verification::{EmailChangeRequest, RequestEmailChange};
+use portcullis_usecases::{Caller, Counted};
 
 const ADA: &str = "ada@example.org";
 const NEW: &str = "new@example.org";
@@ -106,4 +112,83 @@ fn reset(world: &World, remove_others: bool) {
 
 fn move_to_new(world: &World, ada: &TokenPair) {
     world.verify_from(&on_the_way(world, ada, NEW), Some(ada), None).unwrap();
+}
+
+/// Removes the password of a session's account, as if the session had begun with a provider.
+fn federate(world: &World, pair: &TokenPair) -> Authenticated {
+    let session = world.authenticate(&pair.access_token).unwrap();
+    let (id, session_id) = (session.user.id, session.session_id.unwrap());
+    let stored = world.owner(id).credentials;
+    let none = stored.clone().with_password_removed(PasswordHash::new("new:random".to_owned()));
+    let by = Authentication::new(Method::Federated.into(), world.clock.now());
+    let removed = world.store.write(|tx| {
+        assert!(tx.sessions().reauthenticate(session_id, &by)?);
+        tx.credentials().replace(id, &stored, &none)
+    });
+    assert!(removed.unwrap());
+    session
+}
+
+type Outcome = Result<(), ErrorCode>;
+
+/// Calls that need the password of an account that has one.
+const CALLS: [fn(&World, Authenticated, OwnerProof) -> Outcome; 3] = [
+    |world, owner, current| {
+        let (screening, outbox, clock) = (world.screening.clone(), world.outbox.clone(), world.clock.clone());
+        let verb = ChangePassword { reauthentication: world.owners(), screening, outbox, clock };
+        let input = PasswordChange { owner, current, new: new_password("battery staple") };
+        verb.run(&input, &Caller::default()).map(drop).map_err(|error| error.code())
+    },
+    |world, owner, password| {
+        let (tokens, outbox, clock) = (world.one_time.clone(), world.outbox.clone(), world.clock.clone());
+        let verb = RequestEmailChange { reauthentication: world.owners(), tokens, outbox, clock };
+        let input = EmailChangeRequest { owner, password, new_email: EmailAddress::parse(NEW).unwrap() };
+        verb.run(&input, &Caller::default()).map(drop).map_err(|error| error.code())
+    },
+    |world, owner, password| {
+        let deleted = world.leaving().run(&OwnAccountDeletion { owner, password }, &Caller::default());
+        deleted.map(drop).map_err(|error| error.code())
+    },
+];
+
+#[test]
+fn account_without_password_needs_a_recent_session_instead() {
+    for (number, call) in CALLS.into_iter().enumerate() {
+        let attempt = |late: i64, ends: bool, proof: OwnerProof| {
+            let world = World::new();
+            let (_, pair) = world.ada();
+            let session = federate(&world, &pair);
+            world.pass(TimeDelta::seconds(late));
+            if ends {
+                world.log_out(&pair.refresh_token).unwrap();
+            }
+            call(&world, session, proof)
+        };
+        assert_eq!(attempt(600, false, OwnerProof::RecentSession), Ok(()), "{number}");
+        assert_eq!(attempt(601, false, OwnerProof::RecentSession), Err(ErrorCode::StepUpRequired), "{number}");
+        assert_eq!(attempt(0, true, OwnerProof::RecentSession), Err(ErrorCode::TokenRevoked), "{number}");
+        assert_eq!(attempt(0, false, entered("correct horse")), Err(ErrorCode::InvalidCredentials), "{number}");
+    }
+}
+
+#[test]
+fn account_with_password_needs_it_in_a_recent_session_too() {
+    for call in CALLS {
+        let world = World::new();
+        let (_, pair) = world.ada();
+        let session = world.authenticate(&pair.access_token).unwrap();
+        assert_eq!(call(&world, session, OwnerProof::RecentSession), Err(ErrorCode::InvalidCredentials));
+    }
+}
+
+#[test]
+fn first_password_ends_other_sessions() {
+    let world = World::new();
+    let (_, here) = world.ada();
+    let there = world.log_in(ADA, "correct horse").unwrap().pair;
+    let owner = federate(&world, &here);
+    let id = owner.user.id;
+    CALLS[0](&world, owner, OwnerProof::RecentSession).unwrap();
+    assert!(world.owner(id).credentials.has_password() && is_in(&world, &here) && !is_in(&world, &there));
+    assert!(world.log_in(ADA, "battery staple").is_ok());
 }

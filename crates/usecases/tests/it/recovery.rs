@@ -1,12 +1,12 @@
 //! Changed and forgotten passwords.
 
 use crate::accounts::set_password;
-use crate::mail_fixtures::{Call, Meanwhile, all_at_once, new_password, reset_of};
+use crate::mail_fixtures::{Call, Meanwhile, all_at_once, entered, new_password, reset_of};
 use crate::world::World;
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::Occasion;
-use portcullis_domain::registration::{EmailAddress, Password, PasswordHash, User};
+use portcullis_domain::registration::{EmailAddress, PasswordHash, User};
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{Clock, StoreExt, TxMode};
 use portcullis_testkit::{Accesses, Watched};
@@ -92,7 +92,7 @@ fn password_change_succeeds_despite_a_concurrent_rehash() {
     let (screening, outbox, clock) = (world.screening.clone(), world.outbox.clone(), world.clock.clone());
     let verb = ChangePassword { reauthentication: owners, screening, outbox, clock };
     let owner = world.authenticate(&pair.access_token).unwrap();
-    let (current, new) = (Password::new("correct horse"), new_password("battery staple"));
+    let (current, new) = (entered("correct horse"), new_password("battery staple"));
     let before = world.hasher.work.load(Ordering::SeqCst);
     verb.run(&PasswordChange { owner, current, new }, &Caller::default()).unwrap();
     assert_eq!(world.hasher.work.load(Ordering::SeqCst) - before, 3, "two verifications, and one hash");

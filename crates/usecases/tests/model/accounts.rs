@@ -15,7 +15,7 @@ use portcullis_domain::verification::{OneTimeToken, OneTimeTokenRecord, Password
 use portcullis_ports::{Clock, MacSigner, Sealer, StoreError, StoreExt, TotpGenerator, Tx};
 use portcullis_testkit::{MemoryStore, PlainHasher, PlainSealer, PlainTotp, SeededEntropy};
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
-use portcullis_usecases::login::{Gate, Reauthentication};
+use portcullis_usecases::login::{Gate, OwnerProof, Reauthentication};
 use portcullis_usecases::mail::{Notices, Outbox};
 use portcullis_usecases::mfa::{
     Challenges, ConfirmTotp, Enrollee, FactorCode, RemoveTotp, SecondFactor, StepUp, TotpConfirmation,
@@ -129,11 +129,13 @@ impl Run {
     pub(crate) fn change_password(&self, store: &Arc<TapeStore>, owner: Authenticated) -> bool {
         let (hasher, guesses) = (Arc::new(PlainHasher::default()), self.guesses(store));
         let devices = devices(self.clock());
-        let owners = Arc::new(Reauthentication { store: store.clone(), hasher, guesses, devices });
+        let step_up = Arc::new(StepUp { policy: StepUpPolicy::default(), clock: self.clock() });
+        let owners = Arc::new(Reauthentication { store: store.clone(), hasher, guesses, devices, step_up });
         let verb =
             ChangePassword { reauthentication: owners, screening: screening(), outbox: outbox(), clock: self.clock() };
         let new = PasswordPolicy::default().validate(Password::new("new password")).unwrap();
-        verb.run(&PasswordChange { owner, current: Password::new("old password"), new }, &Caller::default()).is_ok()
+        let current = OwnerProof::Password(Password::new("old password"));
+        verb.run(&PasswordChange { owner, current, new }, &Caller::default()).is_ok()
     }
 
     /// Returns whether the owner could reset the password with a link from an email.

@@ -4,7 +4,7 @@
 use super::doubles::{ContextBlocklist, CountingNotifier, PlainAuthenticator, PlainTokens};
 use super::steps::{Person, State};
 use chrono::{DateTime, TimeDelta};
-use portcullis_domain::login::{EntryPolicy, Owner};
+use portcullis_domain::login::{EntryPolicy, Owner, StepUpPolicy};
 use portcullis_domain::mail::{MailContent, Occasion, RenderedMail};
 use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy};
 use portcullis_domain::sessions::SessionPolicy;
@@ -13,9 +13,9 @@ use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{MailRenderer, Mailer, MailerError, RenderError, Store};
 use portcullis_testkit::{FixedClock, PlainHasher, PlainSealer, PlainTotp, SeededEntropy};
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
-use portcullis_usecases::login::{Gate, LogIn, LoggedIn, PasswordLogin, Reauthentication};
+use portcullis_usecases::login::{Gate, LogIn, LoggedIn, OwnerProof, PasswordLogin, Reauthentication};
 use portcullis_usecases::mail::{DeliverMail, DeliveryOutcome, Links, Notices, Outbox, RequestLink};
-use portcullis_usecases::mfa::SecondFactor;
+use portcullis_usecases::mfa::{SecondFactor, StepUp};
 use portcullis_usecases::recovery::{ChangePassword, PasswordChange, PasswordReset, ResetPassword};
 use portcullis_usecases::registration::{PasswordScreening, Register, Registration};
 use portcullis_usecases::sessions::BeginSession;
@@ -120,7 +120,8 @@ impl House {
 
     fn owners(&self) -> Arc<Reauthentication> {
         let (store, hasher, devices) = (self.store.clone(), self.hasher.clone(), self.devices.clone());
-        Arc::new(Reauthentication { store, hasher, guesses: self.guesses(), devices })
+        let step_up = Arc::new(StepUp { policy: StepUpPolicy::default(), clock: self.clock.clone() });
+        Arc::new(Reauthentication { store, hasher, guesses: self.guesses(), devices, step_up })
     }
 
     fn guesses(&self) -> Arc<Guesses> {
@@ -203,7 +204,7 @@ impl House {
 
     pub(super) fn change_email(&self, owner: Authenticated, password: &str, new_email: &str) {
         let (tokens, outbox, clock) = (self.one_time.clone(), self.outbox.clone(), self.clock.clone());
-        let (password, new_email) = (Password::new(password), address(new_email));
+        let (password, new_email) = (OwnerProof::Password(Password::new(password)), address(new_email));
         let verb = RequestEmailChange { reauthentication: self.owners(), tokens, outbox, clock };
         drop(verb.run(&EmailChangeRequest { owner, password, new_email }, &Caller::default()));
     }
@@ -217,7 +218,7 @@ impl House {
     ) -> Option<String> {
         let (owners, screening) = (self.owners(), Self::screening());
         let (outbox, clock) = (self.outbox.clone(), self.clock.clone());
-        let (current, new) = (Password::new(current), new_password(new));
+        let (current, new) = (OwnerProof::Password(Password::new(current)), new_password(new));
         let verb = ChangePassword { reauthentication: owners, screening, outbox, clock };
         let changed = verb.run(&PasswordChange { owner, current, new }, &on(device));
         changed.ok().map(|changed| changed.cookie)
