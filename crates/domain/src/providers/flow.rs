@@ -97,10 +97,12 @@ digest! {
 }
 
 impl SignInCodeDigest {
-    /// Returns the digest of an ID token.
+    /// Returns the digest of what an ID token's signature signs. The signature does not count: an ECDSA signature has
+    /// a second valid form, which would make a used token look like another one.
     #[must_use]
     pub fn of_id_token(id_token: &str) -> Self {
-        Self(Sha256::digest(id_token).into())
+        let signed = id_token.rsplit_once('.').map_or(id_token, |(signed, _)| signed);
+        Self(Sha256::digest(signed).into())
     }
 }
 
@@ -150,4 +152,16 @@ pub struct SignInCode {
     pub expires_at: DateTime<Utc>,
     /// Time of use, in UTC. `None` until then.
     pub used_at: Option<DateTime<Utc>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signature_does_not_distinguish_id_tokens() {
+        let digest = SignInCodeDigest::of_id_token;
+        assert_eq!(digest("header.payload.r_and_s"), digest("header.payload.r_and_n_minus_s"));
+        assert_ne!(digest("header.payload.s"), digest("header.other.s"));
+    }
 }
