@@ -18,7 +18,7 @@ const WORDS: [&str; 14] = [
     "maintenance",
     "health",
     "mfa",
-    "federation",
+    "providers",
     "passkeys",
 ];
 
