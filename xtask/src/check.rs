@@ -34,11 +34,12 @@ const GATES: [Gate; 8] = [
     ("deny", deny::check),
 ];
 
-const FULL: [Gate; 6] = [
+const FULL: [Gate; 7] = [
     ("schemathesis", external::schemathesis::check),
     ("lint_document", external::lint_document::check),
     ("browser", external::browser::check),
     ("cookies", external::cookies::check),
+    ("providers", external::providers::check),
     ("authenticators", external::authenticators::check),
     ("fuzz", fuzz::check),
 ];
