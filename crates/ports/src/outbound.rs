@@ -11,7 +11,7 @@
 /// }
 /// ```
 pub trait OutboundHttp: Send + Sync {
-    /// Sends a request and returns the response, whatever its status. Blocks for up to 5 s.
+    /// Sends a request and returns the response, with any status. Blocks for up to 5 s.
     ///
     /// # Errors
     /// Returns [`OutboundError`] if no complete response arrived.

@@ -13,7 +13,7 @@ pub(crate) fn unavailable(endpoint: &str, reason: &dyn std::fmt::Display) -> Pro
     ProviderError::Unavailable(format!("{endpoint}: {reason}"))
 }
 
-/// Sends a request that accepts JSON, and returns the response, whatever its status.
+/// Sends a request that accepts JSON, and returns the response, with any status.
 pub(crate) fn call(
     http: &dyn OutboundHttp,
     endpoint: &str,

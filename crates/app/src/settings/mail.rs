@@ -208,7 +208,7 @@ fn read_page(text: &str) -> Result<String, InvalidValue> {
 }
 
 /// Checks that the URL uses TLS, or http on a loopback address.
-pub(super) fn check_url(text: &str) -> Result<(), InvalidValue> {
+fn check_url(text: &str) -> Result<(), InvalidValue> {
     if !text.starts_with("https://") && !text.starts_with("http://") {
         return Err(InvalidValue("starts with neither https:// nor http://"));
     }

@@ -21,7 +21,6 @@ mod misspelt;
 mod passwords;
 mod print;
 mod providers;
-mod redirects;
 mod secret;
 mod server;
 mod setting;

@@ -56,7 +56,7 @@ fn a_provider_needs_issuer_id_and_secret() {
     assert_eq!(provider.client_id, "portcullis");
     assert!(matches!(&provider.credential, Credential::Secret(secret) if secret.expose_secret() == "marker"));
     assert!(provider.audiences.is_empty() && provider.tenants.is_empty() && provider.allowed_domains.is_empty());
-    assert!(provider.scopes.is_none() && provider.label.is_none() && provider.form_post.is_none());
+    assert!(provider.scopes.is_none() && provider.label.is_none() && provider.response_mode.is_none());
     assert!(provider.trust_email.is_none() && provider.sign_up && provider.link_by_email);
     assert!(!provider.provider_second_factor && !provider.nonce_optional);
     assert_eq!(warnings(&settings), Vec::<String>::new());

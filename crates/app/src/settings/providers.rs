@@ -3,12 +3,11 @@
 use super::family;
 use super::host;
 use super::mail::check_place;
-use super::redirects;
 use super::setting::{self, InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
 use super::value;
 use super::warning::Warning;
-use portcullis_domain::providers::{ProviderKind, ProviderName};
+use portcullis_domain::providers::{ProviderKind, ProviderName, RedirectUris, ResponseMode, TrustEmail};
 use portcullis_jwt::{Algorithm, SigningKey};
 use secrecy::SecretString;
 use std::fmt::Display;
@@ -18,7 +17,9 @@ const LIST: Setting = Setting::new(
     None,
     "comma-separated names such as google,github,corp: lower-case letters, digits and underscores, each name once",
 );
-const REDIRECT_URIS: Setting = Setting::new("REDIRECT_URIS", None, redirects::ACCEPTED);
+const ACCEPTED_URIS: &str = "comma-separated exact URIs: https://host/path; http://127.0.0.1/path or http://[::1]/path, \
+                             which stand for every port; com.example.app:/path (a scheme with a dot)";
+const REDIRECT_URIS: Setting = Setting::new("REDIRECT_URIS", None, ACCEPTED_URIS);
 const PRIVATE_ADDRESSES: Setting = Setting::switch("PROVIDER_PRIVATE_ADDRESSES", "false");
 
 pub(super) const SETTINGS: [Setting; 3] = [LIST, REDIRECT_URIS, PRIVATE_ADDRESSES];
@@ -80,7 +81,7 @@ pub(crate) struct Providers {
     /// Providers, in the order of `PROVIDERS`.
     pub(crate) list: Vec<Provider>,
     /// URIs that users may be sent back to.
-    pub(crate) redirect_uris: Vec<String>,
+    pub(crate) redirect_uris: RedirectUris,
     /// True if calls may go to private addresses.
     pub(crate) private_addresses: bool,
 }
@@ -98,12 +99,10 @@ pub(crate) struct Provider {
     pub(crate) audiences: Vec<String>,
     pub(crate) scopes: Option<Vec<String>>,
     pub(crate) label: Option<String>,
-    /// True for `form_post`, false for `query`.
-    pub(crate) form_post: Option<bool>,
+    pub(crate) response_mode: Option<ResponseMode>,
     /// Tenant ids, or `*` alone. Only of Microsoft.
     pub(crate) tenants: Vec<String>,
-    /// True for `verified`, false for `never`.
-    pub(crate) trust_email: Option<bool>,
+    pub(crate) trust_email: Option<TrustEmail>,
     /// True if an unknown person gets an account.
     pub(crate) sign_up: bool,
     pub(crate) link_by_email: bool,
@@ -130,7 +129,7 @@ pub(crate) enum Credential {
 impl Providers {
     pub(super) fn read(sources: &Sources, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
         let names = sources.optional(&LIST, read_names)?.unwrap_or_default();
-        let redirect_uris = sources.optional(&REDIRECT_URIS, redirects::read)?.unwrap_or_default();
+        let redirect_uris = sources.optional(&REDIRECT_URIS, RedirectUris::parse)?.unwrap_or_default();
         let private_addresses = sources.switch(&PRIVATE_ADDRESSES)?;
         let list = names.into_iter().map(|name| Reader { sources, name }.read(warnings)).collect::<Result<_, _>>()?;
         Ok(Self { list, redirect_uris, private_addresses })
@@ -147,16 +146,16 @@ impl Reader<'_> {
     /// Reads each value before it checks whether one is missing or superfluous, so that an error names an invalid
     /// value first.
     fn read(self, warnings: &mut Vec<Warning>) -> Result<Provider, SettingsError> {
-        let kind =
-            self.get(&KIND, read_kind)?.unwrap_or_else(|| kind_of(self.name.as_str()).unwrap_or(ProviderKind::Oidc));
+        let kind = self.get(&KIND, |text| ProviderKind::parse(text).ok_or(InvalidValue("is not a known kind")))?;
+        let kind = kind.unwrap_or_else(|| ProviderKind::for_name(&self.name));
         let issuer = self.get(&ISSUER, |text| check_place(text).map(|()| text.to_owned()))?;
         let client_id = self.get(&CLIENT_ID, read_visible)?;
         let audiences = self.get(&AUDIENCES, |text| read_list(text, read_visible))?.unwrap_or_default();
         let scopes = self.get(&SCOPES, |text| read_scopes(text, kind))?;
         let label = self.get(&LABEL, value::title)?;
-        let form_post = self.get(&RESPONSE_MODE, |text| read_word(text, "query", "form_post"))?;
+        let response_mode = self.get(&RESPONSE_MODE, |text| ResponseMode::parse(text).ok_or(UNKNOWN_WORD))?;
         let tenants = self.get(&TENANTS, read_tenants)?;
-        let trust_email = self.get(&TRUST_EMAIL, |text| read_word(text, "never", "verified"))?;
+        let trust_email = self.get(&TRUST_EMAIL, |text| TrustEmail::parse(text).ok_or(UNKNOWN_WORD))?;
         let sign_up = self.get(&SIGN_UP, value::parse_bool)?;
         let link_by_email = self.get(&LINK_BY_EMAIL, value::parse_bool)?;
         let allowed_domains = self.get(&ALLOWED_DOMAINS, |text| read_list(text, read_domain))?;
@@ -174,7 +173,7 @@ impl Reader<'_> {
             audiences,
             scopes,
             label,
-            form_post,
+            response_mode,
             tenants,
             trust_email,
             sign_up: sign_up.unwrap_or(true),
@@ -255,22 +254,6 @@ fn read_list<T>(text: &str, read: impl Fn(&str) -> Result<T, InvalidValue>) -> R
     text.split(',').map(|item| read(item.trim())).collect()
 }
 
-fn read_kind(text: &str) -> Result<ProviderKind, InvalidValue> {
-    kind_of(text).ok_or(InvalidValue("is not a known kind"))
-}
-
-fn kind_of(text: &str) -> Option<ProviderKind> {
-    match text {
-        "google" => Some(ProviderKind::Google),
-        "microsoft" => Some(ProviderKind::Microsoft),
-        "apple" => Some(ProviderKind::Apple),
-        "gitlab" => Some(ProviderKind::GitLab),
-        "github" => Some(ProviderKind::GitHub),
-        "oidc" => Some(ProviderKind::Oidc),
-        _ => None,
-    }
-}
-
 /// Reads a client id or secret (RFC 6749 appendix A).
 fn read_visible(text: &str) -> Result<String, InvalidValue> {
     if text.is_empty() {
@@ -314,12 +297,14 @@ fn read_domain(text: &str) -> Result<String, InvalidValue> {
     if host::is_host_name(text) { Ok(text.to_ascii_lowercase()) } else { Err(InvalidValue("has an invalid domain")) }
 }
 
+const UNKNOWN_WORD: InvalidValue = InvalidValue("is not one of the accepted words");
+
 /// Reads one of two words. Returns whether it is the second one.
 fn read_word(text: &str, no: &str, yes: &str) -> Result<bool, InvalidValue> {
     match text {
         _ if text == no => Ok(false),
         _ if text == yes => Ok(true),
-        _ => Err(InvalidValue("is not one of the accepted words")),
+        _ => Err(UNKNOWN_WORD),
     }
 }
 

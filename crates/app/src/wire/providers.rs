@@ -4,7 +4,7 @@ use super::Base;
 use super::outbound::Client;
 use crate::settings::{Credential, Provider as ProviderSettings, Providers as ProvidersSettings, Settings};
 use anyhow::Context;
-use portcullis_domain::providers::{LinkingPolicy, RedirectUris, ResponseMode, TrustEmail};
+use portcullis_domain::providers::{LinkingPolicy, ResponseMode, TrustEmail};
 use portcullis_http::ProviderUseCases;
 use portcullis_oidc::{OidcProvider, ProviderConfig};
 use portcullis_ports::{Clock, IdentityProvider, OutboundHttp};
@@ -80,16 +80,11 @@ pub(super) fn use_cases(
 
 fn providers(settings: &Settings, client: Option<Client>, clock: &Arc<dyn Clock>) -> anyhow::Result<Providers> {
     let ProvidersSettings { list, redirect_uris, .. } = &settings.providers;
-    let redirect_uris = if redirect_uris.is_empty() {
-        RedirectUris::default()
-    } else {
-        RedirectUris::parse(&redirect_uris.join(",")).context("REDIRECT_URIS cannot be used")?
-    };
     let list = match client {
         Some(client) => list.iter().map(|one| provider(one, client.clone(), clock)).collect::<Result<_, _>>()?,
         None => Vec::new(),
     };
-    Ok(Providers { list, redirect_uris, public_url: settings.mail.public_url.clone() })
+    Ok(Providers { list, redirect_uris: redirect_uris.clone(), public_url: settings.mail.public_url.clone() })
 }
 
 fn provider(settings: &ProviderSettings, client: Client, clock: &Arc<dyn Clock>) -> anyhow::Result<Provider> {
@@ -117,8 +112,7 @@ pub(crate) fn protocol(
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<OidcProvider> {
     let (name, kind) = (&settings.name, settings.kind);
-    let trust = |trusted| if trusted { TrustEmail::Verified } else { TrustEmail::Never };
-    let posts = settings.form_post.unwrap_or_else(|| kind.default_response_mode() == ResponseMode::FormPost);
+    let response_mode = settings.response_mode.unwrap_or_else(|| kind.default_response_mode());
     let config = ProviderConfig {
         kind,
         issuer: settings.issuer.clone().or_else(|| kind.default_issuer().map(str::to_owned)).unwrap_or_default(),
@@ -133,9 +127,9 @@ pub(crate) fn protocol(
         },
         audiences: settings.audiences.clone(),
         scopes: settings.scopes.as_ref().map_or_else(|| kind.default_scopes().to_owned(), |scopes| scopes.join(" ")),
-        response_mode: posts.then(|| ResponseMode::FormPost.as_str().to_owned()),
+        response_mode: (response_mode == ResponseMode::FormPost).then(|| response_mode.as_str().to_owned()),
         tenants: settings.tenants.clone(),
-        trust_email: settings.trust_email.map_or_else(|| TrustEmail::default_for(kind), trust),
+        trust_email: settings.trust_email.unwrap_or_else(|| TrustEmail::default_for(kind)),
         nonce_required: !settings.nonce_optional,
     };
     OidcProvider::new(config, client, clock).with_context(|| format!("provider {name} cannot be used"))

@@ -1,4 +1,4 @@
-//! Identities: the people whom providers know, and what a provider says of them.
+//! Identities linked to accounts, and the profile that a provider reports.
 
 use crate::public_id::public_id;
 use crate::registration::{EmailAddress, UserId};
@@ -53,7 +53,7 @@ impl fmt::Display for ProviderName {
     }
 }
 
-/// What identifies a person at a provider: nothing else does (OpenID Connect Core 1.0 §5.7).
+/// Issuer and subject. Nothing else identifies a person (OpenID Connect Core 1.0 §5.7).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdentityKey {
     /// Issuer identifier (`iss`), as the provider spells it.
@@ -94,8 +94,8 @@ pub struct Identity {
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
-/// What a provider says of the person who signs in. Verified by the adapter; nothing of it is believed
-/// beyond what its fields say.
+/// Profile of the person who signs in. The adapter has verified the provider's response; `email_trusted` says
+/// whether the email counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderProfile {
     /// Issuer and subject.

@@ -1,5 +1,5 @@
-//! Sign-in with identity providers (OpenID Connect Core 1.0, OAuth 2.0 of GitHub): who a provider says
-//! someone is, and the account that it is.
+//! Sign-in with identity providers (OpenID Connect Core 1.0, GitHub's OAuth 2.0): identities, redirect URIs,
+//! PKCE, and the decision which account a person gets.
 
 mod error;
 mod flow;

@@ -1,6 +1,6 @@
 //! Requests of a browser on its way to a provider and back. Errors are pages, since a person sees them.
 
-use super::query::{CallbackQuery, StartFault, StartQuery};
+use super::query::{CallbackQuery, StartError, StartQuery};
 use super::{count, unknown_provider, with_providers};
 use crate::api::{Api, with_store};
 use crate::body;
@@ -39,8 +39,8 @@ pub(super) async fn start(api: Data<Api>, request: HttpRequest, name: Path<Strin
         Ok(input) => input,
         Err(fault) => {
             let (problem, text) = match fault {
-                StartFault::RedirectUri => (SignInProblem::RedirectUri, "redirect_uri is not listed"),
-                StartFault::Pkce => (SignInProblem::Pkce, "code_challenge of method S256 is missing"),
+                StartError::RedirectUri => (SignInProblem::RedirectUri, "redirect_uri is not listed"),
+                StartError::Pkce => (SignInProblem::Pkce, "code_challenge of method S256 is missing"),
             };
             return reader.failed_sign_in(problem, ApiError::new(ErrorCode::Validation, text));
         }
@@ -163,10 +163,9 @@ fn refused_link(reader: &PageContext<'_>, error: ApiError) -> HttpResponse {
 /// `GET /account/login`: the providers, for a client that sent its parameters.
 pub(super) async fn login(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     let reader = PageContext::of(&request, &api);
-    let providers = &api.providers.providers;
-    let query = request.query_string();
-    let is_usable = |name: &str| StartQuery::of(&request).check(name, &providers.redirect_uris).is_ok();
-    let usable = providers.list.iter().filter(|provider| is_usable(provider.name.as_str()));
+    let (providers, query) = (&api.providers.providers, request.query_string());
+    let is_usable = StartQuery::of(&request).check("", &providers.redirect_uris).is_ok();
+    let usable = providers.list.iter().filter(|_| is_usable);
     let button = |provider: &'_ portcullis_usecases::providers::Provider| {
         format!("../auth/providers/{}/start?{query}", provider.name)
     };
@@ -197,8 +196,8 @@ fn own_cookie(state: &SignInSecret) -> String {
     format!("{FLOW}_{}", state.expose().get(..8).unwrap_or_default())
 }
 
-/// Sets the cookie of the browser, or makes it last. A browser without one may begin several flows at once, and the
-/// last response would replace the cookie of the others: so the flow gets one of its own as well.
+/// Sets or renews the browser's cookie. A browser without one may begin several flows at once, and the last
+/// response would replace the cookie of the others, so the flow gets a separate one too.
 fn set_flow_cookies(api: &Api, request: &HttpRequest, started: &StartedFlow, response: &mut HttpResponse) {
     set_flow_cookie(api, FLOW, &started.browser, response);
     if read_cookie(request, FLOW).is_none() {

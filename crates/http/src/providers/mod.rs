@@ -25,9 +25,7 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::Source;
 use portcullis_domain::providers::{IdentityId, LINK_START_LIFETIME};
 use portcullis_usecases::limits::Attempt;
-use portcullis_usecases::providers::{
-    IdTokenReason, IdTokenSignIn, IdentityReason, LinkStart, ProviderReason, SignInStart,
-};
+use portcullis_usecases::providers::{IdTokenReason, IdTokenSignIn, IdentityReason, ProviderReason, SignInStart};
 use std::convert::identity;
 
 /// Registers the routes of this feature.
@@ -128,7 +126,7 @@ async fn code(
 ///
 /// Begins a session with the ID token that a native app got from the provider. The token must be issued to
 /// this service or one of its apps, at most 10 minutes old, and works once. If it has a nonce, send it.
-/// Returns 409 if an account has the email address, but the provider's word does not open it.
+/// Returns 409 if an account has the email address and the identity may not be linked to it.
 #[api_v2_operation(operation_id = "sign_in_with_id_token", tags(providers))]
 async fn id_token(
     api: Data<Api>,
@@ -189,7 +187,7 @@ async fn with_providers<T: Send + 'static>(
     Ok(api.lanes.outbound.run(move || work(&shared)).await?)
 }
 
-/// Returns why a page of a provider that does not exist is not found.
+/// Returns the error for a provider that does not exist.
 fn unknown_provider() -> ApiError {
-    LinkStart::from(ProviderReason::Unknown).into()
+    ProviderReason::Unknown.into()
 }

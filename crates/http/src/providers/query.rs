@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::web::Query;
 use portcullis_domain::providers::{CodeChallenge, RedirectUris};
 use portcullis_usecases::providers::{ProviderCallback, SignInStart};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// Parameters of a start, as the client sent them.
 #[derive(Deserialize, Default)]
@@ -18,8 +18,7 @@ pub(super) struct StartQuery {
 }
 
 /// Parameter that cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum StartFault {
+pub(super) enum StartError {
     RedirectUri,
     Pkce,
 }
@@ -31,15 +30,15 @@ impl StartQuery {
     }
 
     /// Checks the parameters. The redirect URI comes first: the browser is never sent to one that is not listed.
-    pub(super) fn check(self, provider: &str, listed: &RedirectUris) -> Result<SignInStart, StartFault> {
-        let redirect_uri = self.redirect_uri.filter(|uri| listed.contains(uri)).ok_or(StartFault::RedirectUri)?;
+    pub(super) fn check(self, provider: &str, listed: &RedirectUris) -> Result<SignInStart, StartError> {
+        let redirect_uri = self.redirect_uri.filter(|uri| listed.contains(uri)).ok_or(StartError::RedirectUri)?;
         let is_s256 = self.code_challenge_method.as_deref() == Some(CodeChallenge::METHOD);
         let challenge = self.code_challenge.filter(|_| is_s256).as_deref().and_then(CodeChallenge::parse);
         Ok(SignInStart {
             provider: provider.to_owned(),
             redirect_uri,
             state: self.state,
-            challenge: Some(challenge.ok_or(StartFault::Pkce)?),
+            challenge: Some(challenge.ok_or(StartError::Pkce)?),
             login_hint: self.login_hint,
             prompt: self.prompt,
         })
@@ -47,7 +46,7 @@ impl StartQuery {
 }
 
 /// Parameters of a callback (RFC 6749 §4.1.2, RFC 9207). Others are dropped.
-#[derive(Deserialize, Serialize, Default)]
+#[derive(Deserialize, Default)]
 pub(super) struct CallbackQuery {
     state: Option<String>,
     code: Option<String>,

@@ -90,8 +90,8 @@ impl TokenCookies {
     }
 }
 
-/// Returns the value of the cookie with exactly this name if one was sent, otherwise `None`: of two, another host
-/// may have set one. Checks each pair separately, since other applications on the host may set cookies with
+/// Returns the value of the cookie with exactly this name, or `None` if it was sent twice: another host may have set
+/// the second one. Checks each pair separately, since other applications on the host may set cookies with
 /// arbitrary bytes.
 pub(crate) fn cookie_value(headers: &HeaderMap, name: &str) -> Option<String> {
     let fields = headers.get_all(COOKIE).map(HeaderValue::as_bytes);

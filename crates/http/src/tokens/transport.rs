@@ -1,5 +1,5 @@
-//! Where a request wants its tokens: in the body, or in cookies. Checks that no other site's page sends a request
-//! that cookies authenticate, or that sets some (CSRF).
+//! Selects the body or cookies for the tokens of a response, and refuses cross-site requests that cookies
+//! authenticate or that set them (CSRF).
 
 use super::cookies::{TokenCookie, TokenCookies};
 use crate::api::Api;
@@ -59,7 +59,7 @@ impl Transport {
         Ok(transport)
     }
 
-    /// Reads the transport of a call whose token may be in the body. Then no cookie matters.
+    /// Reads the transport of a call whose token may be in the body. With a token there, no cookie is read or set.
     pub(crate) fn unless(in_body: bool, request: &HttpRequest, api: &Api) -> Result<Self, ApiError> {
         if in_body { Self::read(request.headers(), api).map(|_| Self::Body) } else { Self::of(request, api) }
     }

@@ -1,9 +1,10 @@
 //! Completes a sign-in when the browser returns from the provider.
 
-use super::error::refused;
+use super::error::log_failure;
 use super::flow::FlowDetails;
 use super::resolve::{NoAccount, ResolveAccount, SignedIn};
 use super::{ProviderReason, Providers};
+use crate::LOG;
 use crate::caller::Caller;
 use crate::failure::{DependencyError, UseCaseError};
 use portcullis_domain::providers::{
@@ -54,7 +55,7 @@ impl crate::Reason for FlowRejection {
     }
 }
 
-/// What the provider says of a flow.
+/// Profile from the provider, or the reason why there is none.
 pub type SignInResult = Result<ProviderProfile, SignInError>;
 
 /// Where the browser is sent back to. Redacted in `Debug`, because the URL may have a code.
@@ -106,6 +107,10 @@ impl CompleteSignIn {
         if details.provider.as_str() != provider {
             return Err(FlowRejection.into());
         }
+        if let (true, Some(error)) = (is_usable, &callback.error) {
+            let error: String = error.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(40).collect();
+            tracing::info!(target: LOG, provider, error, "Provider returned an error");
+        }
         let failed = if is_usable { failure(callback) } else { Some(SignInError::FlowExpired) };
         let (code, issuer) = (callback.code.clone().unwrap_or_default(), callback.issuer.clone());
         Ok(OpenedFlow { details, failed, code, issuer })
@@ -126,7 +131,7 @@ impl CompleteSignIn {
             code_verifier: details.verifier.clone(),
         };
         let redeemed = provider.protocol.redeem(&callback, self.clock.now());
-        redeemed.map_err(|error| refused(&provider.name, &error).into())
+        redeemed.map_err(|error| log_failure(&provider.name, &error).into())
     }
 
     /// Finds the account, and returns the client's URL with a one-time code, or with the reason why there is none.
@@ -154,8 +159,7 @@ impl CompleteSignIn {
     }
 
     /// Returns the client's URL with the reason why no one is signed in.
-    #[must_use]
-    pub fn refuse(&self, opened: &OpenedFlow, reason: SignInError) -> CallbackResponse {
+    fn refuse(&self, opened: &OpenedFlow, reason: SignInError) -> CallbackResponse {
         self.respond(opened, Some(("error", reason.as_str().to_owned())))
     }
 

@@ -5,7 +5,7 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::providers::{ProviderName, SignInError};
 use portcullis_ports::ProviderError;
 
-/// Reason why a provider was of no use.
+/// Reason why a call to a provider failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderReason {
     /// No provider has this name.
@@ -38,8 +38,8 @@ impl From<ProviderReason> for SignInError {
     }
 }
 
-/// Logs why a provider was of no use.
-pub(super) fn refused(provider: &ProviderName, error: &ProviderError) -> ProviderReason {
+/// Logs a failed call to a provider and returns its reason.
+pub(super) fn log_failure(provider: &ProviderName, error: &ProviderError) -> ProviderReason {
     tracing::warn!(target: LOG, provider = provider.as_str(), %error, "Sign-in with provider failed");
     match error {
         ProviderError::Unavailable(_) => ProviderReason::Unavailable,

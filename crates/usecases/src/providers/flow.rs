@@ -1,4 +1,4 @@
-//! Details of a flow between its start and the callback, encrypted at rest.
+//! Encrypted details of a flow, stored from the start to the callback.
 
 use portcullis_domain::providers::{CodeChallenge, ProviderName, StateDigest};
 use portcullis_domain::registration::UserId;
@@ -25,7 +25,7 @@ pub(super) struct FlowDetails {
     pub(super) link: Option<(UserId, SessionId)>,
 }
 
-/// Stands for a missing field. No hex text is equal.
+/// Written for a missing field. No hexadecimal text is equal.
 const NONE: &str = "-";
 
 impl FlowDetails {

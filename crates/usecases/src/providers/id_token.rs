@@ -1,6 +1,6 @@
 //! Signs in with an ID token that a native app got from its provider.
 
-use super::error::refused;
+use super::error::log_failure;
 use super::provider::federated;
 use super::resolve::{NoAccount, ResolveAccount, SignedIn};
 use super::{ProviderReason, Providers};
@@ -80,15 +80,9 @@ impl NativeSignIn {
     pub fn verify(&self, input: &IdTokenSignIn) -> Result<VerifiedIdToken, ProviderReason> {
         let provider = self.providers.find(&input.provider).ok_or(ProviderReason::Unknown)?;
         let verified = provider.protocol.verify_id_token(&input.id_token, input.nonce.as_deref(), self.clock.now());
-        let verified = verified.map_err(|error| refused(&provider.name, &error))?;
+        let verified = verified.map_err(|error| log_failure(&provider.name, &error))?;
         let digest = SignInCodeDigest::of_id_token(&input.id_token);
         Ok(VerifiedIdToken { provider: provider.name.clone(), digest, verified })
-    }
-
-    /// Returns what a call is counted as before its token is verified.
-    #[must_use]
-    pub fn attempt(&self, caller: &Caller) -> Attempt {
-        Attempt::Call(caller.source())
     }
 }
 

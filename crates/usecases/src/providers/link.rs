@@ -14,6 +14,9 @@ use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_ports::{Clock, Entropy, EntropyExt, Sealer, Store, StoreExt, Tx};
 use std::sync::Arc;
 
+/// Stored for the URL of a link, which is no flow: no cookie has this digest.
+const NO_BROWSER: [u8; 32] = [0; 32];
+
 /// Reason why no flow began.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkStart {
@@ -95,8 +98,7 @@ impl StartLink {
         };
         let sealed = details.seal(&digest, &*self.sealer).map_err(DependencyError::from)?;
         let expires_at = self.clock.now() + LINK_START_LIFETIME;
-        // No browser has this digest, so the row is no flow.
-        let flow = SignInFlow { state: digest, browser: [0; 32], sealed, expires_at, spent_at: None };
+        let flow = SignInFlow { state: digest, browser: NO_BROWSER, sealed, expires_at, spent_at: None };
         self.store.write(|tx| {
             self.step_up.require(session, tx).map_err(UseCaseError::convert)?;
             Ok::<_, UseCaseError<LinkStart>>(tx.sign_ins().insert_flow(&flow)?)
@@ -153,7 +155,7 @@ impl StartLink {
         tx: &mut dyn Tx,
     ) -> Result<(SignInFlow, Owner, Session), UseCaseError<LinkStart>> {
         let now = self.clock.now();
-        let flow = tx.sign_ins().flow(digest)?.filter(|flow| flow.browser == [0; 32]);
+        let flow = tx.sign_ins().flow(digest)?.filter(|flow| flow.browser == NO_BROWSER);
         let flow = flow.filter(|flow| flow.spent_at.is_none() && flow.expires_at > now).ok_or(LinkStart::Expired)?;
         let details = self.details(digest, &flow)?;
         let (user_id, session_id) = details.link.ok_or(LinkStart::Expired)?;

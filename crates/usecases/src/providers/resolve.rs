@@ -65,14 +65,14 @@ pub(super) struct SignedIn<'a> {
     pub(super) caller: &'a Caller,
 }
 
-/// State of the transaction.
+/// Outcome of an attempt.
 enum Attempted {
     Done(UserId),
     /// Another request changed what the decision depends on.
     Outdated,
 }
 
-/// What was read for the decision.
+/// Rows that the decision depends on.
 #[derive(PartialEq, Eq)]
 struct Facts {
     /// Without the time of the last sign-in, which concurrent ones change.
@@ -102,7 +102,7 @@ impl ResolveAccount {
                 return Ok(user_id);
             }
         }
-        Err(StoreError::Busy("the account changed whenever it was looked at".to_owned()).into())
+        Err(StoreError::Busy("the account changed during every attempt".to_owned()).into())
     }
 
     fn attempt(&self, signed_in: &SignedIn<'_>, tx: &mut dyn Tx) -> Result<Attempted, UseCaseError<NoAccount>> {
@@ -138,7 +138,8 @@ impl ResolveAccount {
         if !tx.identities().insert(&self.identity(user_id, signed_in, at))? {
             return Ok(Attempted::Outdated);
         }
-        let owner = tx.users().find(user_id)?.ok_or_else(|| StoreError::Failed("the account is gone".to_owned()))?;
+        let owner =
+            tx.users().find(user_id)?.ok_or_else(|| StoreError::Failed("the account was deleted".to_owned()))?;
         self.outbox.enqueue_notice(Occasion::IdentityLinked, &owner, &signed_in.caller.cause(at), tx)?;
         let provider = signed_in.provider.name.as_str();
         tracing::info!(target: LOG, user_id = user_id.get(), provider, "Identity linked");
@@ -165,7 +166,7 @@ impl ResolveAccount {
             return Err(NoAccount(LinkRejection::AccountExists).into());
         }
         if !tx.identities().insert(&self.identity(user.id, signed_in, at))? {
-            return Err(StoreError::Busy("the identity was linked meanwhile".to_owned()).into());
+            return Err(StoreError::Busy("the identity was linked concurrently".to_owned()).into());
         }
         if !verified {
             let password = Some(self.outbox.tokens.version(new.credentials.hash()));
@@ -178,7 +179,7 @@ impl ResolveAccount {
         Ok(Attempted::Done(user.id))
     }
 
-    /// Takes everything from a locked account that someone else may have set up, and verifies its email.
+    /// Removes what someone else may have set up in a locked account, and verifies its email.
     fn reclaim(
         &self,
         user_id: UserId,
@@ -187,8 +188,8 @@ impl ResolveAccount {
         tx: &mut dyn Tx,
     ) -> Result<(), StoreError> {
         let caller = signed_in.caller;
-        let gone = || StoreError::Failed("the account is gone".to_owned());
-        let Owner { user, credentials } = tx.credentials().owner(user_id)?.ok_or_else(gone)?;
+        let deleted = || StoreError::Failed("the account was deleted".to_owned());
+        let Owner { user, credentials } = tx.credentials().owner(user_id)?.ok_or_else(deleted)?;
         let emptied = credentials.clone().with_password_removed(self.hasher.placeholder());
         if !tx.credentials().replace(user_id, &credentials, &emptied)? {
             return Err(hash_contention());

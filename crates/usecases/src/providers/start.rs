@@ -1,6 +1,6 @@
 //! Begins a sign-in: sends the browser to the provider.
 
-use super::error::refused;
+use super::error::log_failure;
 use super::flow::FlowDetails;
 use super::{Provider, ProviderReason, Providers};
 use crate::LOG;
@@ -129,6 +129,10 @@ impl StartSignIn {
             login_hint: input.login_hint.clone(),
             prompt: input.prompt.clone(),
         };
-        provider.protocol.authorization_url(&request).map_err(|error| refused(&provider.name, &error))
+        // Discovery failed. No response to this flow exists that could be invalid.
+        provider.protocol.authorization_url(&request).map_err(|error| {
+            log_failure(&provider.name, &error);
+            ProviderReason::Unavailable
+        })
     }
 }
