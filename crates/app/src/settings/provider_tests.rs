@@ -258,3 +258,11 @@ fn printed_settings_of_providers_hide_secrets_and_refused_values() {
         assert!(text.contains(&format!("{name}=(refused)  # environment")) && !text.contains("marker\u{1b}"), "{text}");
     }
 }
+
+#[test]
+fn an_issuer_fits_its_column() {
+    let issuer = |length: usize| format!("https://id.example.org/{}", "a".repeat(length - 23));
+    assert!(corp(&[("ISSUER", Some(&issuer(512)))]).is_ok());
+    let refusal = refused(&[("ISSUER", Some(&issuer(513)))]);
+    assert!(refusal.contains("is longer than 512 characters"), "{refusal}");
+}

@@ -28,7 +28,8 @@ const KIND: Setting = Setting::new("KIND", None, "google, microsoft, apple, gitl
 const ISSUER: Setting = Setting::new(
     "ISSUER",
     None,
-    "https://host, optionally with a port and a path, as the provider spells it; http:// only on a loopback address",
+    "https://host, optionally with a port and a path, as the provider spells it, up to 512 characters; http:// only on \
+     a loopback address",
 );
 const CLIENT_ID: Setting =
     Setting::new("CLIENT_ID", None, "the client id from the provider: printable ASCII characters").or_file();
@@ -52,6 +53,9 @@ const ALLOWED_DOMAINS: Setting =
     Setting::new("ALLOWED_DOMAINS", None, "comma-separated domains such as example.org; if not set, any");
 const SECOND_FACTOR: Setting = Setting::new("SECOND_FACTOR", Some("own"), "own or provider");
 const NONCE: Setting = Setting::new("NONCE", Some("required"), "required or optional");
+
+/// Maximum length of an issuer: that of its column.
+const MAX_ISSUER_CHARS: usize = 512;
 
 /// Settings of each provider, without the first part of their names.
 pub(super) const FAMILY: [Setting; 18] = [
@@ -148,7 +152,7 @@ impl Reader<'_> {
     fn read(self, warnings: &mut Vec<Warning>) -> Result<Provider, SettingsError> {
         let kind = self.get(&KIND, |text| ProviderKind::parse(text).ok_or(InvalidValue("is not a known kind")))?;
         let kind = kind.unwrap_or_else(|| ProviderKind::for_name(&self.name));
-        let issuer = self.get(&ISSUER, |text| check_place(text).map(|()| text.to_owned()))?;
+        let issuer = self.get(&ISSUER, read_issuer)?;
         let client_id = self.get(&CLIENT_ID, read_visible)?;
         let audiences = self.get(&AUDIENCES, |text| read_list(text, read_visible))?.unwrap_or_default();
         let scopes = self.get(&SCOPES, |text| read_scopes(text, kind))?;
@@ -252,6 +256,14 @@ fn read_names(text: &str) -> Result<Vec<ProviderName>, InvalidValue> {
 
 fn read_list<T>(text: &str, read: impl Fn(&str) -> Result<T, InvalidValue>) -> Result<Vec<T>, InvalidValue> {
     text.split(',').map(|item| read(item.trim())).collect()
+}
+
+/// Reads an issuer, which is stored with each identity.
+fn read_issuer(text: &str) -> Result<String, InvalidValue> {
+    if text.chars().count() > MAX_ISSUER_CHARS {
+        return Err(InvalidValue("is longer than 512 characters"));
+    }
+    check_place(text).map(|()| text.to_owned())
 }
 
 /// Reads a client id or secret (RFC 6749 appendix A).
