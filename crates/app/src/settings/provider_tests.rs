@@ -59,7 +59,10 @@ fn a_provider_needs_issuer_id_and_secret() {
     assert!(provider.scopes.is_none() && provider.label.is_none() && provider.response_mode.is_none());
     assert!(provider.trust_email.is_none() && provider.sign_up && provider.link_by_email);
     assert!(!provider.provider_second_factor && !provider.nonce_optional);
-    assert_eq!(warnings(&settings), Vec::<String>::new());
+    let warned = "REDIRECT_URIS is not set: only native apps can sign in with PROVIDERS; list the URIs that browsers";
+    assert!(warnings(&settings).iter().all(|warning| warning.starts_with(warned)), "{:?}", warnings(&settings));
+    let listed = [&CORP[..], &[("REDIRECT_URIS", "https://app.example.org/")]].concat();
+    assert_eq!(warnings(&read(&listed).unwrap()), Vec::<String>::new());
     for name in ["ISSUER", "CLIENT_ID", "CLIENT_SECRET"] {
         assert!(refused(&[(name, None)]).starts_with(&format!("PROVIDER_CORP_{name}: is missing; accepted: ")));
     }

@@ -135,7 +135,12 @@ impl Providers {
         let names = sources.optional(&LIST, read_names)?.unwrap_or_default();
         let redirect_uris = sources.optional(&REDIRECT_URIS, RedirectUris::parse)?.unwrap_or_default();
         let private_addresses = sources.switch(&PRIVATE_ADDRESSES)?;
-        let list = names.into_iter().map(|name| Reader { sources, name }.read(warnings)).collect::<Result<_, _>>()?;
+        let list: Vec<_> =
+            names.into_iter().map(|name| Reader { sources, name }.read(warnings)).collect::<Result<_, _>>()?;
+        if !list.is_empty() && redirect_uris.is_empty() {
+            let what = "REDIRECT_URIS is not set: only native apps can sign in with PROVIDERS";
+            warnings.push(Warning::new(what, "list the URIs that browsers are sent back to"));
+        }
         Ok(Self { list, redirect_uris, private_addresses })
     }
 }

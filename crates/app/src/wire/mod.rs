@@ -11,7 +11,7 @@ mod login;
 mod mail;
 mod metrics;
 mod mfa;
-mod outbound;
+pub(crate) mod outbound;
 #[cfg(test)]
 mod page_tests;
 mod pages;

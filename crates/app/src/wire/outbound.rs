@@ -8,10 +8,10 @@ use portcullis_ureq::{AddressPolicy, UreqHttp};
 use std::sync::Arc;
 
 /// Client for calls to providers.
-pub(super) type Client = Arc<OutboundBreaker<UreqHttp>>;
+pub(crate) type Client = Arc<OutboundBreaker<UreqHttp>>;
 
 /// Creates the client, with a circuit for each server of a provider, or `None` if there are no providers.
-pub(super) fn client(providers: &Providers, clock: &Arc<dyn Clock>) -> Option<Client> {
+pub(crate) fn client(providers: &Providers, clock: &Arc<dyn Clock>) -> Option<Client> {
     if providers.list.is_empty() {
         return None;
     }

@@ -6,6 +6,7 @@ mod database;
 mod encryption;
 mod machine;
 mod mail;
+mod providers;
 mod redis;
 
 use super::console::{Cell, Table, escape_for_terminal};
@@ -27,7 +28,7 @@ pub(crate) struct DoctorArgs {
     json: bool,
 }
 
-/// Time limit of a check, except that of the mail server.
+/// Time limit of a check, except those of the mail server and of providers.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Severity of a finding.
@@ -83,6 +84,9 @@ pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
             report.run_check("redis", settings.clone(), clock.clone(), redis::examine)?;
         }
         report.run_check(mail::CHECK, settings.clone(), clock.clone(), mail::examine)?;
+        if !settings.providers.list.is_empty() {
+            report.run_check(providers::CHECK, settings.clone(), clock.clone(), providers::examine)?;
+        }
         report.print(configuration::keys(&settings))?;
     }
     report.print(machine::examine(&*clock))?;
@@ -109,7 +113,11 @@ impl Report {
             // The receiver is gone after the time limit.
             teller.send(examine(&settings, &clock)).ok();
         })?;
-        let cancellation = if check == mail::CHECK { mail::CHECK_TIMEOUT } else { CHECK_TIMEOUT };
+        let cancellation = match check {
+            mail::CHECK => mail::CHECK_TIMEOUT,
+            providers::CHECK => providers::CHECK_TIMEOUT,
+            _ => CHECK_TIMEOUT,
+        };
         let findings = told.recv_timeout(cancellation).unwrap_or_else(|_| {
             let advice = "check whether the network drops packets or the server is overloaded";
             vec![Finding::error(check, format!("no response within {} s", cancellation.as_secs()), advice)]

@@ -178,3 +178,11 @@ fn a_bad_setting_and_an_open_door_are_found() {
     expect(&behind, "settings", "warning", "PUBLIC_URL ", "public URL");
     assert!(!behind.output.contains("TRUSTED_PROXIES"), "{behind:?}");
 }
+
+#[test]
+fn a_provider_that_does_not_respond_is_found() {
+    let setup = doctor(&migrated()).set("PROVIDERS", "corp").set("PROVIDER_CORP_ISSUER", "http://127.0.0.1:1");
+    let ended = setup.set("PROVIDER_CORP_CLIENT_ID", "a").set("PROVIDER_CORP_CLIENT_SECRET", "hunter2marker").run();
+    expect(&ended, "providers", "error", "/auth/providers/corp/callback", "check its ISSUER");
+    expect(&ended, "settings", "warning", "REDIRECT_URIS is not set", "list the URIs");
+}
