@@ -37,7 +37,7 @@ pub use limits::{Charge, Exceeded, HeldCharge, LimiterError, MacSigner, RateLimi
 pub use mail::{
     MailId, MailRenderer, Mailer, MailerError, OutboxCounts, OutboxNotifier, OutboxRepository, QueuedMail, RenderError,
 };
-pub use observers::{RefreshObserver, SecondFactorObserver, SecondFactorOutcome};
+pub use observers::{RefreshObserver, SecondFactorObserver, SecondFactorOutcome, SignInObserver};
 pub use outbound::{OutboundError, OutboundHttp, OutboundRequest, OutboundResponse};
 pub use password::{HasherError, PasswordBlocklist, PasswordCheck, PasswordHasher};
 pub use providers::{

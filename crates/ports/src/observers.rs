@@ -1,5 +1,6 @@
 //! Observers of use-case decisions, for example for metrics.
 
+use portcullis_domain::providers::{ProviderKind, SignInError};
 use portcullis_domain::tokens::Verdict;
 
 /// Observes the verdicts on refresh tokens. Must not panic or block.
@@ -49,4 +50,15 @@ pub trait SecondFactorObserver: Send + Sync {
 /// Ignores all attempts.
 impl SecondFactorObserver for () {
     fn on_attempt(&self, _: SecondFactorOutcome) {}
+}
+
+/// Observes sign-ins with identity providers. Must not panic or block.
+pub trait SignInObserver: Send + Sync {
+    /// Receives the outcome of a sign-in, or of linking an identity. Failures of this service are not reported.
+    fn on_sign_in(&self, kind: ProviderKind, outcome: Result<(), SignInError>);
+}
+
+/// Ignores all sign-ins.
+impl SignInObserver for () {
+    fn on_sign_in(&self, _: ProviderKind, _: Result<(), SignInError>) {}
 }

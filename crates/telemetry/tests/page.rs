@@ -12,7 +12,7 @@ use portcullis_ports::{
 };
 use portcullis_telemetry::{
     HasherMetrics, HttpMetrics, LaneMetrics, LimiterMetrics, Metered, MetricsRegistry, SecondFactorMetrics,
-    StoreMetrics, VerdictMetrics,
+    SignInMetrics, StoreMetrics, VerdictMetrics,
 };
 use portcullis_testkit::prometheus::Page;
 use portcullis_testkit::{FixedClock, MemoryStore, PlainHasher};
@@ -44,6 +44,7 @@ fn all_metrics_together_are_a_page_without_a_fault() {
     let _limiter = LimiterMetrics::register(&telemetry).unwrap();
     let _verdicts = VerdictMetrics::register(&telemetry).unwrap();
     let _second_factors = SecondFactorMetrics::register(&telemetry).unwrap();
+    let _sign_ins = SignInMetrics::register(&telemetry).unwrap();
     Page::read(&telemetry.render()).unwrap();
     assert!(StoreMetrics::register(&telemetry).is_err(), "a name is taken once");
 }

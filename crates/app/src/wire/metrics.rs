@@ -7,11 +7,12 @@ use portcullis_diesel::Database;
 use portcullis_domain::health::CircuitState;
 use portcullis_http::{LaneLoad, LaneObserver, METHODS, ROUTES, RequestObserver, RequestRecord};
 use portcullis_ports::{
-    CircuitMonitor, Clock, OutboxCounts, PasswordHasher, RateLimiter, RefreshObserver, SecondFactorObserver, Store,
+    CircuitMonitor, Clock, OutboxCounts, PasswordHasher, RateLimiter, RefreshObserver, SecondFactorObserver,
+    SignInObserver, Store,
 };
 use portcullis_telemetry::{
     HasherMetrics, HttpMetrics, LaneMetrics, LimiterMetrics, Metered, MetricsRegistry, SecondFactorMetrics,
-    StoreMetrics, VerdictMetrics,
+    SignInMetrics, StoreMetrics, VerdictMetrics,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -77,6 +78,11 @@ impl Metrics {
     pub(crate) fn second_factors(&self) -> anyhow::Result<Arc<dyn SecondFactorObserver>> {
         let Some(kept) = &self.0 else { return Ok(Arc::new(())) };
         Ok(Arc::new(SecondFactorMetrics::register(&kept.telemetry)?))
+    }
+
+    pub(crate) fn sign_ins(&self) -> anyhow::Result<Arc<dyn SignInObserver>> {
+        let Some(kept) = &self.0 else { return Ok(Arc::new(())) };
+        Ok(Arc::new(SignInMetrics::register(&kept.telemetry)?))
     }
 
     pub(crate) fn requests(&self) -> anyhow::Result<Option<Arc<dyn RequestObserver>>> {

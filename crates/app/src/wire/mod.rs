@@ -107,7 +107,12 @@ pub fn api(settings: &Settings, base: &Base, operation: Operation) -> anyhow::Re
         recovery: recovery::use_cases(base),
         verification: verification::use_cases(base),
         mfa: mfa::use_cases(base, settings),
-        providers: providers::use_cases(base, settings, &authenticate, operation.providers.clone())?,
+        providers: providers::use_cases(
+            base,
+            settings,
+            &authenticate,
+            (operation.providers.clone(), metrics.sign_ins()?),
+        )?,
         log_out: sessions::log_out(base),
         sessions: sessions::use_cases(base),
         public_keys: settings.keys.verifier.public_keys(),

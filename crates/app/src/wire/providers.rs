@@ -7,7 +7,7 @@ use anyhow::Context;
 use portcullis_domain::providers::{LinkingPolicy, ResponseMode, TrustEmail};
 use portcullis_http::ProviderUseCases;
 use portcullis_oidc::{OidcProvider, ProviderConfig};
-use portcullis_ports::{Clock, IdentityProvider, OutboundHttp};
+use portcullis_ports::{Clock, IdentityProvider, OutboundHttp, SignInObserver};
 use portcullis_usecases::providers::{
     CompleteSignIn, ExchangeCode, ListIdentities, NativeSignIn, Provider, Providers, ResolveAccount, StartLink,
     StartSignIn, UnlinkIdentity,
@@ -19,7 +19,7 @@ pub(super) fn use_cases(
     base: &Base,
     settings: &Settings,
     authenticate: &Arc<Authenticate>,
-    client: Option<Client>,
+    (client, observer): (Option<Client>, Arc<dyn SignInObserver>),
 ) -> anyhow::Result<ProviderUseCases> {
     let Base { store, hasher, sealer, gate, step_up, limits, devices, outbox, issuance, clock, .. } = base.clone();
     let entropy = issuance.entropy.clone();
@@ -45,6 +45,7 @@ pub(super) fn use_cases(
             store: store.clone(),
             sealer: sealer.clone(),
             entropy: entropy.clone(),
+            observer: observer.clone(),
             clock: clock.clone(),
         },
         exchange: ExchangeCode {
@@ -60,6 +61,7 @@ pub(super) fn use_cases(
             store: store.clone(),
             gate,
             limits,
+            observer,
             clock: clock.clone(),
         },
         link: StartLink {

@@ -12,7 +12,9 @@ use portcullis_domain::providers::{
     append_query,
 };
 use portcullis_domain::sessions::SessionId;
-use portcullis_ports::{Clock, CodeCallback, Entropy, EntropyExt, Sealer, Store, StoreError, StoreExt, Tx};
+use portcullis_ports::{
+    Clock, CodeCallback, Entropy, EntropyExt, Sealer, SignInObserver, Store, StoreError, StoreExt, Tx,
+};
 use std::fmt;
 use std::sync::Arc;
 
@@ -79,6 +81,8 @@ pub struct CompleteSignIn {
     pub sealer: Arc<dyn Sealer>,
     /// Random bytes for codes.
     pub entropy: Arc<dyn Entropy>,
+    /// Notified of each outcome.
+    pub observer: Arc<dyn SignInObserver>,
     /// Clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -150,7 +154,10 @@ impl CompleteSignIn {
             return Ok(self.refuse(opened, SignInError::FlowExpired));
         }
         match result.map(|profile| self.begin_code(opened, &profile, caller)) {
-            Ok(Ok(code)) => Ok(self.respond(opened, code.map(|code| ("code", code)))),
+            Ok(Ok(code)) => {
+                self.observe(opened, Ok(()));
+                Ok(self.respond(opened, code.map(|code| ("code", code))))
+            }
             Ok(Err(UseCaseError::Refused(NoAccount(reason)))) => Ok(self.refuse(opened, reason.into())),
             Ok(Err(UseCaseError::Failed(error))) => Err(error),
             Ok(Err(UseCaseError::Limited(_))) => Ok(self.refuse(opened, SignInError::ServerError)),
@@ -160,7 +167,14 @@ impl CompleteSignIn {
 
     /// Returns the client's URL with the reason why no one is signed in.
     fn refuse(&self, opened: &OpenedFlow, reason: SignInError) -> CallbackResponse {
+        self.observe(opened, Err(reason));
         self.respond(opened, Some(("error", reason.as_str().to_owned())))
+    }
+
+    fn observe(&self, opened: &OpenedFlow, outcome: Result<(), SignInError>) {
+        if let Some(provider) = self.providers.find(opened.details.provider.as_str()) {
+            self.observer.on_sign_in(provider.kind, outcome);
+        }
     }
 
     /// Resolves the account and stores a code for it. A flow that links an identity gives none.

@@ -12,7 +12,7 @@ use crate::login::{Gate, LogInReason, LoggedIn, MAX_ATTEMPTS, hash_contention};
 use crate::sessions::Entry;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::providers::{ProviderName, SignInCodeDigest};
-use portcullis_ports::{Clock, NativeSignIn as Verified, Store, StoreExt};
+use portcullis_ports::{Clock, NativeSignIn as Verified, SignInObserver, Store, StoreExt};
 use std::sync::Arc;
 
 /// Input of the sign-in.
@@ -68,6 +68,8 @@ pub struct NativeSignIn {
     pub gate: Arc<Gate>,
     /// Rate limits.
     pub limits: Arc<Limits>,
+    /// Notified of each outcome.
+    pub observer: Arc<dyn SignInObserver>,
     /// Clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -80,7 +82,8 @@ impl NativeSignIn {
     pub fn verify(&self, input: &IdTokenSignIn) -> Result<VerifiedIdToken, ProviderReason> {
         let provider = self.providers.find(&input.provider).ok_or(ProviderReason::Unknown)?;
         let verified = provider.protocol.verify_id_token(&input.id_token, input.nonce.as_deref(), self.clock.now());
-        let verified = verified.map_err(|error| log_failure(&provider.name, &error))?;
+        let verified = verified.map_err(|error| log_failure(&provider.name, &error));
+        let verified = verified.inspect_err(|reason| self.observer.on_sign_in(provider.kind, Err((*reason).into())))?;
         let digest = SignInCodeDigest::of_id_token(&input.id_token);
         Ok(VerifiedIdToken { provider: provider.name.clone(), digest, verified })
     }
@@ -115,7 +118,15 @@ impl Counted for NativeSignIn {
         }
         let profile = &verified.profile;
         let signed_in = SignedIn { provider, profile, link_to: None, caller };
-        let user_id = self.accounts.run(&signed_in, &mut |_, _| Ok(())).map_err(UseCaseError::convert)?;
+        let found = self.accounts.run(&signed_in, &mut |_, _| Ok(()));
+        match &found {
+            Ok(_) => self.observer.on_sign_in(provider.kind, Ok(())),
+            Err(UseCaseError::Refused(NoAccount(reason))) => {
+                self.observer.on_sign_in(provider.kind, Err((*reason).into()));
+            }
+            Err(_) => {}
+        }
+        let user_id = found.map_err(UseCaseError::convert)?;
         let beginning = &self.gate.beginning;
         let session_id = beginning.issuance.new_session_id();
         for _ in 0..MAX_ATTEMPTS {
