@@ -62,8 +62,9 @@ export class ClientApp {
       const query = new URLSearchParams({ redirect_uri: this.redirectUri, state });
       query.set("code_challenge", challenge);
       query.set("code_challenge_method", "S256");
-      const start = `${this.service}/auth/providers/${url.searchParams.get("provider")}/start?${query}`;
-      return response.writeHead(302, { location: start }).end();
+      const provider = url.searchParams.get("provider");
+      const path = provider ? `/auth/providers/${provider}/start` : "/account/login";
+      return response.writeHead(302, { location: `${this.service}${path}?${query}` }).end();
     }
     if (url.pathname !== "/callback") return response.writeHead(404).end();
     const given = Object.fromEntries(url.searchParams);

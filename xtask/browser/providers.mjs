@@ -111,14 +111,19 @@ async function interceptedCode({ page }) {
   assert.deepEqual([late.status, late.body.error.code], [401, "AUTH_TOKEN_REVOKED"]);
 }
 
-// An account that someone else registered with the person's email loses its password and sessions.
+// An account that someone else registered with the person's email loses its password and sessions. The person signs
+// in at the page with a button for each provider.
 async function reclaimed(browser) {
   const account = { email: "grace@example.com", password };
   const registered = await app.post("/auth/register", account);
   assert.equal(registered.status, 201);
   const attacker = (await app.post("/auth/login", account)).body.access_token;
   const context = await browser.newContext();
-  const { me } = await signIn(await context.newPage(), "mock", "grace");
+  const page = await context.newPage();
+  await page.goto(`${app.url}/start`);
+  await page.click('a[href*="/providers/mock/"]');
+  await signInAtMock(page, "grace");
+  const { me } = await outcome(page);
   assert.deepEqual([me.id, me.email_verified], [registered.body.id, true]);
   assert.equal((await app.get("/auth/me", attacker)).status, 401, "the attacker's session");
   assert.equal((await app.post("/auth/login", account)).status, 401, "the attacker's password");
