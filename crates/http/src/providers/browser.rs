@@ -24,6 +24,9 @@ use std::sync::Arc;
 
 /// Cookie that identifies the browser of a flow. All its tabs share it.
 const FLOW: &str = "portcullis_flow";
+/// The same where `PUBLIC_URL` is https. A sibling host cannot set it, and so cannot pass a flow of its own on to a
+/// person's browser.
+const SECURE_FLOW: &str = "__Host-portcullis_flow";
 
 /// `GET …/start`: sends the browser to the provider.
 pub(super) async fn start(api: Data<Api>, request: HttpRequest, name: Path<String>) -> HttpResponse {
@@ -95,8 +98,9 @@ async fn complete(
 ) -> Result<CallbackResponse, ApiError> {
     let call = Call::new(api, request);
     count(api, &call).await?;
-    let own = SignInSecret::parse(&callback.state).and_then(|state| read_cookie(request, &own_cookie(&state)));
-    let browsers: Vec<_> = read_cookie(request, FLOW).into_iter().chain(own).collect();
+    let state = SignInSecret::parse(&callback.state);
+    let own = state.and_then(|state| read_cookie(request, &own_cookie(api, &state)));
+    let browsers: Vec<_> = read_cookie(request, flow_cookie(api)).into_iter().chain(own).collect();
     let caller = call.caller.clone();
     let open = move |api: &Api| api.providers.complete.open(&name, &callback, &browsers);
     let opened = Arc::new(with_store(api.clone(), open).await??);
@@ -180,7 +184,7 @@ async fn begin(
     input: SignInStart,
     link: Option<(UserId, SessionId)>,
 ) -> Result<StartedFlow, ApiError> {
-    let browser = read_cookie(request, FLOW);
+    let browser = read_cookie(request, flow_cookie(api));
     let prepare = move |api: &Api| api.providers.start.prepare(&input, browser, link);
     let prepared = with_providers(api, prepare).await??;
     Ok(with_store(api.clone(), move |api| api.providers.start.store(prepared)).await??)
@@ -191,17 +195,25 @@ fn read_cookie(request: &HttpRequest, name: &str) -> Option<SignInSecret> {
     SignInSecret::parse(&cookie_value(request.headers(), name)?)
 }
 
+fn is_secure(api: &Api) -> bool {
+    api.config.public_origin.starts_with("https://")
+}
+
+fn flow_cookie(api: &Api) -> &'static str {
+    if is_secure(api) { SECURE_FLOW } else { FLOW }
+}
+
 /// Returns the name of the cookie of a single flow.
-fn own_cookie(state: &SignInSecret) -> String {
-    format!("{FLOW}_{}", state.expose().get(..8).unwrap_or_default())
+fn own_cookie(api: &Api, state: &SignInSecret) -> String {
+    format!("{}_{}", flow_cookie(api), state.expose().get(..8).unwrap_or_default())
 }
 
 /// Sets or renews the browser's cookie. A browser without one may begin several flows at once, and the last
 /// response would replace the cookie of the others, so the flow gets a separate one too.
 fn set_flow_cookies(api: &Api, request: &HttpRequest, started: &StartedFlow, response: &mut HttpResponse) {
-    set_flow_cookie(api, FLOW, &started.browser, response);
-    if read_cookie(request, FLOW).is_none() {
-        set_flow_cookie(api, &own_cookie(&started.state), &started.browser, response);
+    set_flow_cookie(api, flow_cookie(api), &started.browser, response);
+    if read_cookie(request, flow_cookie(api)).is_none() {
+        set_flow_cookie(api, &own_cookie(api, &started.state), &started.browser, response);
     }
 }
 
@@ -212,7 +224,7 @@ fn set_flow_cookie(api: &Api, name: &str, browser: &SignInSecret, response: &mut
         .http_only(true)
         // The provider's redirect is a navigation from another site.
         .same_site(SameSite::Lax)
-        .secure(api.config.public_origin.starts_with("https://"));
+        .secure(is_secure(api));
     if let Ok(value) = header::HeaderValue::from_str(&cookie.finish().to_string()) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }
