@@ -3,7 +3,7 @@
 use crate::api::{Api, with_store};
 use crate::errors::{ApiError, Described};
 use crate::language::language;
-use crate::limits::{self, AdmissionGuard, ClientAddress, device_cookie};
+use crate::limits::{self, AdmissionGuard, ClientAddress, device_cookie, own_device_cookie};
 use crate::request_gate::RequestGate;
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderValue, USER_AGENT};
@@ -53,6 +53,12 @@ impl<'a> Call<'a> {
     /// Sets whether a browser must forget the tokens of a new session when it closes.
     pub(crate) fn forgetting(mut self, forget: bool) -> Self {
         self.caller.forget = forget;
+        self
+    }
+
+    /// Ignores a device cookie that another host may have set, for a call in which the cookie proves who it is.
+    pub(crate) fn with_own_device(mut self) -> Self {
+        self.caller.device = own_device_cookie(self.request.headers(), self.api);
         self
     }
 

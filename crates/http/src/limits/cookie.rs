@@ -19,6 +19,12 @@ pub(crate) fn device_cookie(headers: &HeaderMap, api: &Api) -> Option<String> {
     own.or_else(|| cookie_value(headers, NAME))
 }
 
+/// Returns the value of the device cookie that no other host can have set, where the service has one. Otherwise the
+/// same as [`device_cookie`]. For calls in which the cookie proves who the browser is.
+pub(crate) fn own_device_cookie(headers: &HeaderMap, api: &Api) -> Option<String> {
+    cookie_value(headers, own_name(api).unwrap_or(NAME))
+}
+
 fn own_name(api: &Api) -> Option<&'static str> {
     api.config.cookies.as_ref()?.device_name()
 }

@@ -8,7 +8,7 @@ mod headers;
 mod proxies;
 
 pub(crate) use client::ClientAddress;
-pub(crate) use cookie::{device_cookie, set_device_cookie};
+pub(crate) use cookie::{device_cookie, own_device_cookie, set_device_cookie};
 pub use forwarded::ForwardedHeader;
 pub(crate) use headers::{rate_limit_headers, whole_seconds};
 pub use proxies::{ParseProxiesError, TrustedProxies};

@@ -1,12 +1,12 @@
 //! Requests of a browser on its way to a provider and back. Errors are pages, since a person sees them.
 
 use super::query::{CallbackQuery, StartError, StartQuery};
-use super::{count, unknown_provider, with_providers};
+use super::{count, state_too_long, unknown_provider, with_providers};
 use crate::api::{Api, with_store};
 use crate::body;
 use crate::call::Call;
 use crate::errors::ApiError;
-use crate::limits::device_cookie;
+use crate::limits::own_device_cookie;
 use crate::pages::account::{self, LoginButton, PageContent, PageContext, SignInProblem};
 use crate::tokens::{TokenCookie, cookie_value};
 use actix_web::cookie::time::Duration;
@@ -14,7 +14,7 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::web::{Data, Path, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::providers::{FLOW_LIFETIME, SignInError, SignInSecret, append_query};
 use portcullis_domain::registration::UserId;
@@ -44,6 +44,7 @@ pub(super) async fn start(api: Data<Api>, request: HttpRequest, name: Path<Strin
             let (problem, text) = match fault {
                 StartError::RedirectUri => (SignInProblem::RedirectUri, "redirect_uri is not listed"),
                 StartError::Pkce => (SignInProblem::Pkce, "code_challenge of method S256 is missing"),
+                StartError::State => return state_too_long().error_response(),
             };
             return reader.failed_sign_in(problem, ApiError::new(ErrorCode::Validation, text));
         }
@@ -149,7 +150,7 @@ async fn connect(api: &Data<Api>, request: &HttpRequest, payload: Payload) -> Re
     count(api, &Call::new(api, request)).await?;
     let mut fields = account::form(request, api, payload).await?;
     let token = fields.optional("token").unwrap_or_default();
-    let device = device_cookie(request.headers(), api);
+    let device = own_device_cookie(request.headers(), api);
     let access = api.config.cookies.as_ref().and_then(|own| own.read(request.headers(), TokenCookie::Access));
     let confirm = move |api: &Api| api.providers.link.confirm(&token, (device.as_deref(), access.as_deref()));
     let LinkOffer { provider, start, link, .. } = with_store(api.clone(), confirm).await??;

@@ -96,6 +96,9 @@ async fn link(
         let message = "Input should be one of the service's redirect URIs".to_owned();
         return Err(ApiError::validation(vec![FieldError { field: "redirect_uri", code: "value_error", message }]));
     }
+    if state.as_ref().is_some_and(|state| state.len() > query::MAX_STATE_BYTES) {
+        return Err(state_too_long());
+    }
     let (provider, challenge, login_hint, prompt) = (path.into_inner().name, None, None, None);
     let start = SignInStart { provider, redirect_uri, state, challenge, login_hint, prompt };
     let url = format!("{}/auth/providers/{}/connect", api.providers.providers.public_url, start.provider);
@@ -185,6 +188,12 @@ async fn with_providers<T: Send + 'static>(
 ) -> Result<T, ApiError> {
     let shared = api.clone();
     Ok(api.lanes.outbound.run(move || work(&shared)).await?)
+}
+
+/// Returns the error for a `state` that is too long to be stored.
+fn state_too_long() -> ApiError {
+    let message = format!("Input should have at most {} bytes", query::MAX_STATE_BYTES);
+    ApiError::validation(vec![FieldError { field: "state", code: "string_too_long", message }])
 }
 
 /// Returns the error for a provider that does not exist.

@@ -6,6 +6,13 @@ use portcullis_domain::providers::{CodeChallenge, RedirectUris};
 use portcullis_usecases::providers::{ProviderCallback, SignInStart};
 use serde::Deserialize;
 
+/// Maximum length of the client's `state`, which is stored.
+pub(super) const MAX_STATE_BYTES: usize = 1_024;
+/// Maximum length of a hint: that of an email address. A longer one is dropped.
+const MAX_HINT_BYTES: usize = 254;
+/// Values of `prompt` that are passed on (OpenID Connect Core 1.0 §3.1.2.1).
+const PROMPTS: [&str; 4] = ["none", "login", "consent", "select_account"];
+
 /// Parameters of a start, as the client sent them.
 #[derive(Deserialize, Default)]
 pub(super) struct StartQuery {
@@ -21,6 +28,7 @@ pub(super) struct StartQuery {
 pub(super) enum StartError {
     RedirectUri,
     Pkce,
+    State,
 }
 
 impl StartQuery {
@@ -32,6 +40,9 @@ impl StartQuery {
     /// Checks the parameters. The redirect URI comes first: the browser is never sent to one that is not listed.
     pub(super) fn check(self, provider: &str, listed: &RedirectUris) -> Result<SignInStart, StartError> {
         let redirect_uri = self.redirect_uri.filter(|uri| listed.contains(uri)).ok_or(StartError::RedirectUri)?;
+        if self.state.as_ref().is_some_and(|state| state.len() > MAX_STATE_BYTES) {
+            return Err(StartError::State);
+        }
         let is_s256 = self.code_challenge_method.as_deref() == Some(CodeChallenge::METHOD);
         let challenge = self.code_challenge.filter(|_| is_s256).as_deref().and_then(CodeChallenge::parse);
         Ok(SignInStart {
@@ -39,8 +50,8 @@ impl StartQuery {
             redirect_uri,
             state: self.state,
             challenge: Some(challenge.ok_or(StartError::Pkce)?),
-            login_hint: self.login_hint,
-            prompt: self.prompt,
+            login_hint: self.login_hint.filter(|hint| hint.len() <= MAX_HINT_BYTES),
+            prompt: self.prompt.filter(|prompt| PROMPTS.contains(&prompt.as_str())),
         })
     }
 }

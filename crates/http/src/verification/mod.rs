@@ -9,7 +9,7 @@ use crate::api::{Api, with_store};
 use crate::body::{Body, PASSWORD};
 use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
-use crate::limits::device_cookie;
+use crate::limits::own_device_cookie;
 use crate::recovery::one_time_token;
 use crate::reply::{Accepted, MessageResponse, Reply};
 use crate::routes::{Table, responds};
@@ -62,7 +62,7 @@ async fn verify(
     };
     let (token, password) = body.0;
     let input = EmailVerification { token: one_time_token(&token)?, bearer, password };
-    let verified = confirm(&Call::new(&api, &request), &api, input).await?;
+    let verified = confirm(&Call::new(&api, &request).with_own_device(), &api, input).await?;
     Ok(Reply::secret(VerifiedResponse {
         message: message(verified.purpose),
         purpose: verified.purpose.as_str(),
@@ -130,7 +130,7 @@ async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Res
 /// Returns what a token is for, and whether the page must ask this browser for the password. Does not
 /// use up the token.
 pub(crate) async fn inspect(api: &Data<Api>, request: &HttpRequest, token: &str) -> Result<Inspected, ApiError> {
-    let (token, device) = (one_time_token(token)?, device_cookie(request.headers(), api));
+    let (token, device) = (one_time_token(token)?, own_device_cookie(request.headers(), api));
     let inspected = with_store(api.clone(), move |api| api.verification.inspect.run(&token, device.as_deref())).await?;
     inspected?.ok_or_else(|| ApiError::new(ErrorCode::TokenInvalid, "Invalid token"))
 }

@@ -109,7 +109,7 @@ impl Answer {
 /// Redeems the token with the entered password, or with the device cookie. If the reader did not choose
 /// the password, presents neither.
 async fn press(api: &Data<Api>, request: &HttpRequest, token: &str, answer: Answer) -> Result<EmailVerified, ApiError> {
-    let mut call = Call::new(api, request);
+    let mut call = Call::new(api, request).with_own_device();
     let password = match answer {
         Answer::Disowned => {
             call.caller.device = None;

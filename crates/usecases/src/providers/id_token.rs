@@ -12,7 +12,7 @@ use crate::login::{Gate, LogInReason, LoggedIn, MAX_ATTEMPTS, hash_contention};
 use crate::sessions::Entry;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::providers::{ProviderName, SignInCodeDigest};
-use portcullis_ports::{Clock, NativeSignIn as Verified, SignInObserver, Store, StoreExt};
+use portcullis_ports::{Clock, NativeSignIn as Verified, SignInObserver, Store, StoreExt, Tx};
 use std::sync::Arc;
 
 /// Input of the sign-in.
@@ -140,11 +140,16 @@ impl Counted for NativeSignIn {
                 session_id,
                 device: known.unwrap_or_else(|| beginning.devices.new_device()),
                 is_known: known.is_some(),
-                needs_lock: false,
+                needs_lock: true,
                 caller,
                 admission,
             };
-            if let Some(logged_in) = self.gate.pass(&entry, &mut |_| Ok(true)).map_err(UseCaseError::convert)? {
+            // A verification or a reset may have removed the identity since.
+            let mut uses = |tx: &mut dyn Tx| {
+                let identity = tx.identities().find(&profile.key)?;
+                Ok(identity.is_some_and(|identity| identity.user_id == user_id))
+            };
+            if let Some(logged_in) = self.gate.pass(&entry, &mut uses).map_err(UseCaseError::convert)? {
                 return Ok(logged_in);
             }
         }

@@ -87,6 +87,7 @@ impl UnlinkIdentity {
         let removed = self.store.write(|tx| {
             let owner = self.step_up.require(session, tx).map_err(UseCaseError::convert)?;
             let removed = tx.identities().remove(user_id, &id)?.ok_or(IdentityReason::NotFound)?;
+            tx.sign_ins().revoke_codes(user_id)?;
             if !owner.credentials.has_password() && tx.identities().list(user_id)?.is_empty() {
                 return Err(IdentityReason::LastSignInMethod.into());
             }

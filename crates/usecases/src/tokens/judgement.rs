@@ -33,7 +33,8 @@ struct Judged {
 impl Refresh {
     /// Determines the verdict of the token, and exchanges it if that is possible after all.
     pub fn judge(&self, attempt: RefreshAttempt) -> Result<Refreshed, TokenError> {
-        let judged = self.store.write(|tx| self.judge_in_tx(&attempt, tx))?;
+        let hint = self.overtaken(&attempt)?;
+        let judged = self.store.write(|tx| self.judge_in_tx(&attempt, hint, tx))?;
         let RefreshAttempt { rotation, carried, pair, .. } = attempt;
         let verdict = judged.verdict;
         self.record_verdict(verdict, &rotation, judged.session);
@@ -51,7 +52,19 @@ impl Refresh {
         }
     }
 
-    fn judge_in_tx(&self, attempt: &RefreshAttempt, tx: &mut dyn Tx) -> Result<Judged, TokenError> {
+    /// Returns the last spent token of a device, found by a reader: the line may be long, and the writer must not
+    /// wait for it. What was spent stays spent, so the writer goes on from there.
+    fn overtaken(&self, attempt: &RefreshAttempt) -> Result<Option<Jti>, StoreError> {
+        if !attempt.by_device {
+            return Ok(None);
+        }
+        self.store.read(|tx| {
+            let Some(found) = tx.refresh_tokens().find(attempt.rotation.spent)? else { return Ok(None) };
+            Ok(newest(attempt, found, tx)?.map(|(spent, _)| spent))
+        })
+    }
+
+    fn judge_in_tx(&self, attempt: &RefreshAttempt, hint: Option<Jti>, tx: &mut dyn Tx) -> Result<Judged, TokenError> {
         let rotation = &attempt.rotation;
         for _ in 0..MAX_ATTEMPTS {
             let found = tx.refresh_tokens().find(rotation.spent)?.ok_or(TokenError::Invalid)?;
@@ -59,7 +72,11 @@ impl Refresh {
                 return Err(TokenError::Invalid);
             }
             let session = found.token.session_id_or_legacy();
-            let newest = newest(attempt, &found, tx)?;
+            let from = match hint {
+                Some(hint) => tx.refresh_tokens().find(hint)?,
+                None => None,
+            };
+            let newest = newest(attempt, from.unwrap_or_else(|| found.clone()), tx)?;
             let context =
                 RefreshContext { newest: newest.as_ref().map(|(_, live)| live.jti), ..self.context(&found, rotation) };
             let verdict = self.policy.judge(&found.token, &context);
@@ -165,11 +182,11 @@ impl Refresh {
 /// back into the browser's cookies.
 fn newest(
     attempt: &RefreshAttempt,
-    found: &FoundToken,
+    from: FoundToken,
     tx: &mut dyn Tx,
 ) -> Result<Option<(Jti, RefreshToken)>, StoreError> {
     let (Some(key), true) = (attempt.rotation.key, attempt.by_device) else { return Ok(None) };
-    let mut overtaken = found.clone();
+    let mut overtaken = from;
     for _ in 0..MAX_OVERTAKEN {
         let successor = match &overtaken.token.state {
             RefreshState::Spent(spend_record) if spend_record.key == Some(key) => spend_record.successor,

@@ -198,13 +198,17 @@ impl VerifyEmail {
         Ok(verified)
     }
 
-    /// Removes the factors and identities of an account that the token claims: someone else may have set them
-    /// up, unless the caller is logged in. Notifies the verified address.
+    /// Removes the identities of an account that the token claims: someone else may have linked them, unless the
+    /// caller is logged in. Also removes the factors at the first verification. Those of a verified account stay:
+    /// otherwise a thief of the password could remove them by a change of the address. Notifies the verified
+    /// address.
     fn remove_unproven(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<(), StoreError> {
         if redemption.keep == KeepSessions::default() {
             let (owner, notices) = (redemption.notified(), (&*self.outbox, &redemption.cause));
             remove_identities(&owner.user, notices, tx)?;
-            remove_factors(owner, notices, tx)?;
+            if redemption.found.email_verified_at.is_none() {
+                remove_factors(owner, notices, tx)?;
+            }
         }
         Ok(())
     }
