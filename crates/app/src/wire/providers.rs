@@ -7,7 +7,7 @@ use anyhow::Context;
 use portcullis_domain::providers::{LinkingPolicy, ResponseMode, TrustEmail};
 use portcullis_http::ProviderUseCases;
 use portcullis_oidc::{OidcProvider, ProviderConfig};
-use portcullis_ports::{Clock, IdentityProvider, OutboundHttp, SignInObserver};
+use portcullis_ports::{Clock, OutboundHttp, SignInObserver};
 use portcullis_usecases::providers::{
     CompleteSignIn, ExchangeCode, ListIdentities, NativeSignIn, Provider, Providers, ResolveAccount, StartLink,
     StartSignIn, UnlinkIdentity,
@@ -103,7 +103,7 @@ fn provider(settings: &ProviderSettings, client: Client, clock: &Arc<dyn Clock>)
             allowed_domains: settings.allowed_domains.clone(),
         },
         second_factor: settings.provider_second_factor,
-        protocol: Arc::new(protocol) as Arc<dyn IdentityProvider>,
+        protocol: Arc::new(protocol),
     })
 }
 
