@@ -204,7 +204,10 @@ fn id_and_secret_can_be_in_files() {
 
 #[test]
 fn misspelt_settings_of_providers_are_found() {
-    let warned = |name: &str| warnings(&read(&[&CORP[..], &[(name, "marker")]].concat()).unwrap()).concat();
+    let warned = |name: &str| {
+        let set = [("REDIRECT_URIS", "https://app.example.org/"), (name, "marker")];
+        warnings(&read(&[&CORP[..], &set].concat()).unwrap()).concat()
+    };
     for (name, meant) in [
         ("PROVIDER_CORP_TRUST_EMAILS", "PROVIDER_CORP_TRUST_EMAIL"),
         ("provider_corp_allowed_domain", "PROVIDER_CORP_ALLOWED_DOMAINS"),

@@ -22,6 +22,8 @@ pub(super) enum Value {
 pub(crate) struct Fields {
     members: BTreeMap<String, Value>,
     faults: Vec<FieldError>,
+    /// Missing password, which is an error unless the account has none.
+    missing_password: Option<FieldError>,
     form: bool,
     /// True if the request wants its tokens in cookies.
     cookies: bool,
@@ -31,7 +33,7 @@ pub(crate) struct Fields {
 
 impl Fields {
     pub(super) fn of(members: BTreeMap<String, Value>) -> Self {
-        Self { members, faults: Vec::new(), form: false, cookies: false, schemas: None }
+        Self { members, faults: Vec::new(), missing_password: None, form: false, cookies: false, schemas: None }
     }
 
     pub(super) fn of_form(members: BTreeMap<String, Value>) -> Self {
@@ -215,10 +217,15 @@ impl Fields {
         self.string(member).map(Password::new)
     }
 
-    /// Reads the password of an account that may have none. The inner `None` means missing.
+    /// Reads the password of an account that may have none. The inner `None` means missing, which is listed with
+    /// other errors only.
     pub(crate) fn own_password(&mut self, member: Member) -> Option<Option<Password>> {
         self.note_optional(member, || json!({ "type": "string" }));
-        if self.members.contains_key(member.name) { self.password(member).map(Some) } else { Some(None) }
+        if self.members.contains_key(member.name) {
+            return self.password(member).map(Some);
+        }
+        self.missing_password = Some(FieldError::missing(member.name));
+        Some(None)
     }
 
     /// Reads a new password and checks it against the policy.
@@ -244,7 +251,7 @@ impl Fields {
 
     /// Returns an error that lists all recorded errors.
     pub(crate) fn into_error(self) -> ApiError {
-        ApiError::validation(self.faults)
+        ApiError::validation(self.missing_password.into_iter().chain(self.faults).collect())
     }
 
     fn push_error<T>(&mut self, member: Member, code: &'static str, message: impl Into<String>) -> Option<T> {

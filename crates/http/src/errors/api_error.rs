@@ -27,6 +27,13 @@ pub(crate) struct FieldError {
     pub(crate) message: String,
 }
 
+impl FieldError {
+    /// Creates the error of a missing member.
+    pub(crate) fn missing(field: &'static str) -> Self {
+        Self { field, code: "missing", message: "Field required".to_owned() }
+    }
+}
+
 /// `WWW-Authenticate` challenge (RFC 6750 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Challenge {

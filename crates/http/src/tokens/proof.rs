@@ -14,10 +14,7 @@ pub(crate) fn proof(
 ) -> Result<OwnerProof, ApiError> {
     match password {
         Some(password) => Ok(OwnerProof::Password(password)),
-        None if session.has_password => {
-            let message = "Field required".to_owned();
-            Err(ApiError::validation(vec![FieldError { field: member.name, code: "missing", message }]))
-        }
+        None if session.has_password => Err(ApiError::validation(vec![FieldError::missing(member.name)])),
         None => Ok(OwnerProof::RecentSession),
     }
 }
