@@ -63,7 +63,6 @@ pub struct Base {
     pub(super) limits: Arc<Limits>,
     pub(super) devices: Arc<DeviceCookies>,
     pub(super) guesses: Arc<Guesses>,
-    pub(super) step_up: Arc<StepUp>,
     pub(super) reauthentication: Arc<Reauthentication>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) renderer: Arc<MinijinjaRenderer>,
@@ -81,14 +80,12 @@ impl Base {
         let authenticator = signer(settings, "portcullis devices");
         let devices = Arc::new(DeviceCookies { authenticator, entropy: entropy.clone(), clock: clock.clone() });
         let guesses = Arc::new(Guesses { limits: limits.clone(), devices: devices.clone(), store: store.clone() });
-        let policy = StepUpPolicy { max_age: settings.mfa.step_up_age };
-        let step_up = Arc::new(StepUp { policy, clock: clock.clone() });
         let reauthentication = Arc::new(Reauthentication {
             store: store.clone(),
             hasher: hasher.clone(),
             guesses: guesses.clone(),
             devices: devices.clone(),
-            step_up: step_up.clone(),
+            step_up: step_up(settings, &clock),
         });
         let outbox = outbox(settings, entropy.clone(), adapters.outbox);
         let lifetimes = settings.tokens.lifetimes;
@@ -132,7 +129,6 @@ impl Base {
             limits,
             devices,
             guesses,
-            step_up,
             reauthentication,
             outbox,
             renderer,
@@ -165,4 +161,9 @@ pub(crate) fn outbox(settings: &Settings, entropy: Arc<dyn Entropy>, observer: A
 pub(crate) fn screening(settings: &WithoutKeys) -> Arc<PasswordScreening> {
     let common = settings.passwords.blocklist.then(|| -> Arc<dyn PasswordBlocklist> { Arc::new(CommonPasswords) });
     Arc::new(PasswordScreening { blocklist: common, product: settings.server.app_name.clone() })
+}
+
+fn step_up(settings: &Settings, clock: &Arc<dyn Clock>) -> Arc<StepUp> {
+    let policy = StepUpPolicy { max_age: settings.mfa.step_up_age };
+    Arc::new(StepUp { policy, clock: clock.clone() })
 }

@@ -10,7 +10,8 @@ use portcullis_usecases::mfa::{
 use std::sync::Arc;
 
 pub(super) fn use_cases(base: &Base, settings: &Settings) -> MfaUseCases {
-    let Base { store, sealer, second_factor, gate, step_up, devices, outbox, issuance, clock, .. } = base.clone();
+    let Base { store, sealer, second_factor, gate, devices, outbox, issuance, clock, .. } = base.clone();
+    let step_up = base.reauthentication.step_up.clone();
     let challenges = Arc::new(Challenges {
         store: store.clone(),
         verifier: base.verifier.clone(),

@@ -21,7 +21,8 @@ pub(super) fn use_cases(
     authenticate: &Arc<Authenticate>,
     (client, observer): (Option<Client>, Arc<dyn SignInObserver>),
 ) -> anyhow::Result<ProviderUseCases> {
-    let Base { store, hasher, sealer, gate, step_up, limits, devices, outbox, issuance, clock, .. } = base.clone();
+    let Base { store, hasher, sealer, gate, limits, devices, outbox, issuance, clock, .. } = base.clone();
+    let step_up = base.reauthentication.step_up.clone();
     let entropy = issuance.entropy.clone();
     let providers = Arc::new(providers(settings, client, &clock)?);
     let accounts = Arc::new(ResolveAccount {
