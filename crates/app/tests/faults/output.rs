@@ -24,9 +24,10 @@ struct Unread {
     output: BufReader<ChildStdout>,
 }
 
-/// Starts a service and reads its log until the line with the address.
-fn start(setup: &ServiceBuilder) -> Unread {
-    let mut process = KillOnDrop::spawn(&mut setup.command());
+/// Starts a service and reads its log until the line with the address. It logs no statements: those of the email
+/// worker would be dropped with the lines of requests.
+fn start(setup: ServiceBuilder) -> Unread {
+    let mut process = KillOnDrop::spawn(&mut setup.set("LOG_LEVEL", "INFO").command());
     let mut output = BufReader::new(process.child().stdout.take().unwrap());
     let errors = Log::follow(process.child().stderr.take().unwrap());
     loop {
@@ -59,7 +60,7 @@ fn terminate(process: &mut KillOnDrop) {
 }
 
 fn answers_go_on_while_nobody_reads_the_log(backend: Backend) {
-    let mut service = start(&backend.service());
+    let mut service = start(backend.service());
     request_many(service.address, REQUESTS);
     // Once the log is read again, every line was either written or counted as dropped.
     let log = Log::follow(service.output);
@@ -76,13 +77,13 @@ fn answers_go_on_while_nobody_reads_the_log(backend: Backend) {
     assert!(missing > 0);
     assert_eq!(written + missing, 3 * REQUESTS as u64);
 
-    let mut service = start(&backend.service());
+    let mut service = start(backend.service());
     request_many(service.address, REQUESTS);
     terminate(&mut service.process);
 }
 
 fn answers_go_on_when_the_log_is_gone(backend: Backend) {
-    let mut service = start(&backend.service());
+    let mut service = start(backend.service());
     drop(service.output);
     request_many(service.address, 500);
     terminate(&mut service.process);

@@ -66,7 +66,7 @@ impl Fields {
         let patch = json!({ "description": about, "properties": fields.schemas, "required": required });
         let mut schema = json!({ "type": "object" });
         json_patch(&mut schema, &patch);
-        (schema, fields.faults.into_iter().next())
+        (schema, fields.missing_password.or_else(|| fields.faults.into_iter().next()))
     }
 
     /// Returns the error for a request without a body.
@@ -220,7 +220,7 @@ impl Fields {
     /// Reads the password of an account that may have none. The inner `None` means missing, which is listed with
     /// other errors only.
     pub(crate) fn own_password(&mut self, member: Member) -> Option<Option<Password>> {
-        self.note_optional(member, || json!({ "type": "string" }));
+        self.note(member, || json!({ "type": "string", "format": "password", "writeOnly": true }));
         if self.members.contains_key(member.name) {
             return self.password(member).map(Some);
         }

@@ -10,7 +10,7 @@ on_both_databases!(
     c3_34_a_reset_removes_other_ways_to_sign_in_on_request,
 );
 
-/// Stranger who signed in with somebody's address at a provider that does not vouch for it.
+/// Stranger who signed in with another person's address at a provider that does not vouch for it.
 fn stranger(home: &Home) -> (Person, Account, Pair) {
     let person = Person::fresh();
     let pair = home.signed_in("plain", &person);
