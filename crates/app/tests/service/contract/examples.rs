@@ -4,8 +4,9 @@ use super::envelope::expired;
 use crate::prelude::*;
 use std::collections::BTreeSet;
 
-/// Errors that only a fault of the service causes. The document takes their messages from the same source.
-const FAULTS: [&str; 2] = ["INTERNAL_ERROR", "SERVICE_UNAVAILABLE"];
+/// Errors that only a fault of the service causes, or a provider (`providers::native`). The document takes their
+/// messages from the same source.
+const FAULTS: [&str; 3] = ["INTERNAL_ERROR", "SERVICE_UNAVAILABLE", "FORBIDDEN"];
 
 /// Returns the operation with that id.
 fn operation<'a>(document: &'a Value, id: &str) -> &'a Value {
