@@ -52,7 +52,6 @@ pub(super) fn use_cases(
         exchange: ExchangeCode {
             store: store.clone(),
             gate: gate.clone(),
-            devices: devices.clone(),
             limits: limits.clone(),
             clock: clock.clone(),
         },

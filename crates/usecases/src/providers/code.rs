@@ -1,18 +1,17 @@
 //! Exchanges the one-time code of a sign-in for a session (RFC 6749 §4.1.3, RFC 7636).
 
-use super::provider::federated;
+use super::provider::federated_entry;
 use crate::SECURITY_LOG;
 use crate::caller::Caller;
 use crate::counted::Counted;
 use crate::failure::{Reason, UseCaseError};
-use crate::limits::{Admission, Attempt, DeviceCookies, LimitError, Limits};
+use crate::limits::{Admission, Attempt, LimitError, Limits};
 use crate::login::{Gate, LogInReason, LoggedIn, MAX_ATTEMPTS, hash_contention};
-use crate::sessions::Entry;
 use crate::tokens::TokenError;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::providers::{CodeChallenge, SignInCode, SignInCodeDigest, SignInSecret};
 use portcullis_domain::sessions::EndReason;
-use portcullis_ports::{Clock, Store, StoreExt};
+use portcullis_ports::{Clock, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
 /// Input of the exchange.
@@ -51,8 +50,6 @@ pub struct ExchangeCode {
     pub store: Arc<dyn Store>,
     /// Begins the session.
     pub gate: Arc<Gate>,
-    /// Known devices.
-    pub devices: Arc<DeviceCookies>,
     /// Rate limits.
     pub limits: Arc<Limits>,
     /// Clock.
@@ -83,22 +80,16 @@ impl Counted for ExchangeCode {
         for _ in 0..MAX_ATTEMPTS {
             let owner = self.store.read(|tx| tx.credentials().owner(code.user_id))?;
             let owner = &owner.ok_or(CodeReason::Token(TokenError::Invalid))?;
-            let known = self.devices.known_device(caller, &owner.user.email, owner.credentials.hash());
-            let entry = Entry {
-                owner,
-                email: &owner.user.email,
-                methods: federated(code.multi_factor),
-                session_id: code.session_id,
-                device: known.unwrap_or_else(|| self.devices.new_device()),
-                is_known: known.is_some(),
-                needs_lock: true,
-                caller,
-                admission,
-            };
-            let mut uses = |tx: &mut dyn portcullis_ports::Tx| tx.sign_ins().use_code(&code.digest, self.clock.now());
+            let entry = federated_entry(&self.gate, owner, (code.multi_factor, code.session_id), (caller, admission));
+            let mut uses = |tx: &mut dyn Tx| tx.sign_ins().use_code(&code.digest, self.clock.now());
             match self.gate.pass(&entry, &mut uses) {
                 Ok(Some(logged_in)) => return Ok(logged_in),
-                Ok(None) => self.refuse_second_use(&code, caller)?,
+                Ok(None) => {
+                    let row = self.store.read(|tx| tx.sign_ins().code(&code.digest))?;
+                    if row.is_none_or(|row| row.used_at.is_some()) {
+                        return Err(self.refuse_second_use(&code, caller)?.into());
+                    }
+                }
                 // A code works once, also if it only leads to the second factor.
                 Err(UseCaseError::Refused(reason)) => {
                     let first = self.store.write(|tx| tx.sign_ins().use_code(&code.digest, self.clock.now()))?;
@@ -118,7 +109,9 @@ impl ExchangeCode {
         let secret = SignInSecret::parse(&input.code).ok_or_else(invalid)?;
         let found = self.store.read(|tx| tx.sign_ins().code(&SignInCodeDigest::from(&secret)))?;
         let code = found.ok_or_else(invalid)?;
-        self.refuse_second_use(&code, caller)?;
+        if code.used_at.is_some() {
+            return Err(self.refuse_second_use(&code, caller)?.into());
+        }
         if code.expires_at <= now {
             return Err(CodeReason::Token(TokenError::Expired).into());
         }
@@ -130,14 +123,9 @@ impl ExchangeCode {
         Ok(code)
     }
 
-    /// Refuses a code that was used, and ends the session that it began (RFC 6749 §4.1.2).
-    fn refuse_second_use(&self, code: &SignInCode, caller: &Caller) -> Result<(), UseCaseError<CodeReason>> {
-        let now = self.clock.now();
-        let is_used = self.store.read(|tx| tx.sign_ins().code(&code.digest))?.is_none_or(|row| row.used_at.is_some());
-        if !is_used {
-            return Ok(());
-        }
-        let session_end = caller.session_end(EndReason::Theft, now);
+    /// Ends the session that a used code began (RFC 6749 §4.1.2), and returns the reason to refuse the code.
+    fn refuse_second_use(&self, code: &SignInCode, caller: &Caller) -> Result<CodeReason, StoreError> {
+        let session_end = caller.session_end(EndReason::Theft, self.clock.now());
         let ended = self.store.write(|tx| {
             tx.sessions().lock_account(code.user_id)?;
             tx.sessions().end(code.session_id, &session_end)
@@ -146,7 +134,7 @@ impl ExchangeCode {
             let user_id = code.user_id.get();
             tracing::warn!(target: SECURITY_LOG, user_id, "A sign-in code was used again: its session is ended");
         }
-        Err(revoked().into())
+        Ok(revoked())
     }
 }
 

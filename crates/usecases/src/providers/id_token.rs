@@ -1,7 +1,7 @@
 //! Signs in with an ID token that a native app got from its provider.
 
 use super::error::log_failure;
-use super::provider::federated;
+use super::provider::federated_entry;
 use super::resolve::{NoAccount, ResolveAccount, SignedIn};
 use super::{ProviderReason, Providers};
 use crate::caller::Caller;
@@ -9,7 +9,6 @@ use crate::counted::Counted;
 use crate::failure::{Reason, UseCaseError};
 use crate::limits::{Admission, Attempt, LimitError, Limits};
 use crate::login::{Gate, LogInReason, LoggedIn, MAX_ATTEMPTS, hash_contention};
-use crate::sessions::Entry;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::providers::{ProviderName, SignInCodeDigest};
 use portcullis_ports::{Clock, NativeSignIn as Verified, SignInObserver, Store, StoreExt, Tx};
@@ -127,23 +126,12 @@ impl Counted for NativeSignIn {
             Err(_) => {}
         }
         let user_id = found.map_err(UseCaseError::convert)?;
-        let beginning = &self.gate.beginning;
-        let session_id = beginning.issuance.new_session_id();
+        let multi_factor = provider.counts_factors(profile.multi_factor);
+        let session_id = self.gate.beginning.issuance.new_session_id();
         for _ in 0..MAX_ATTEMPTS {
             let owner = self.store.read(|tx| tx.credentials().owner(user_id))?;
             let owner = &owner.ok_or(IdTokenReason::Provider(ProviderReason::Rejected))?;
-            let known = beginning.devices.known_device(caller, &owner.user.email, owner.credentials.hash());
-            let entry = Entry {
-                owner,
-                email: &owner.user.email,
-                methods: federated(provider.counts_factors(profile.multi_factor)),
-                session_id,
-                device: known.unwrap_or_else(|| beginning.devices.new_device()),
-                is_known: known.is_some(),
-                needs_lock: true,
-                caller,
-                admission,
-            };
+            let entry = federated_entry(&self.gate, owner, (multi_factor, session_id), (caller, admission));
             // A verification or a reset may have removed the identity since.
             let mut uses = |tx: &mut dyn Tx| {
                 let identity = tx.identities().find(&profile.key)?;

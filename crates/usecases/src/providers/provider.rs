@@ -1,7 +1,12 @@
 //! Configured providers.
 
-use portcullis_domain::login::{Method, Methods};
+use crate::caller::Caller;
+use crate::limits::Admission;
+use crate::login::Gate;
+use crate::sessions::Entry;
+use portcullis_domain::login::{Method, Methods, Owner};
 use portcullis_domain::providers::{LinkingPolicy, ProviderKind, ProviderName, RedirectUris};
+use portcullis_domain::sessions::SessionId;
 use portcullis_ports::IdentityProvider;
 use std::sync::Arc;
 
@@ -28,10 +33,27 @@ impl Provider {
     }
 }
 
-/// Returns the methods of a sign-in with a provider.
-pub(super) fn federated(multi_factor: bool) -> Methods {
+/// Creates the entry of an owner who signed in with a provider, which may have verified several factors.
+pub(super) fn federated_entry<'a>(
+    gate: &Gate,
+    owner: &'a Owner,
+    (multi_factor, session_id): (bool, SessionId),
+    (caller, admission): (&'a Caller, &'a Admission),
+) -> Entry<'a> {
+    let (devices, email) = (&gate.beginning.devices, &owner.user.email);
+    let known = devices.known_device(caller, email, owner.credentials.hash());
     let methods = Methods::from(Method::Federated);
-    if multi_factor { methods.with_provider_factors() } else { methods }
+    Entry {
+        owner,
+        email,
+        methods: if multi_factor { methods.with_provider_factors() } else { methods },
+        session_id,
+        device: known.unwrap_or_else(|| devices.new_device()),
+        is_known: known.is_some(),
+        needs_lock: true,
+        caller,
+        admission,
+    }
 }
 
 /// All configured providers.

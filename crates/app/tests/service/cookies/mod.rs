@@ -23,7 +23,7 @@
 //! | C4.19 | an overtaken cookie gets the newest pair; nothing forks |
 //! | C4.20 | the device cookie `__Host-portcullis_device` |
 //! | C4.23 | another value of the header is a 422 |
-//! | C4.24 | a body token beside the header is used, and no cookie is set |
+//! | C4.24 | with the header, a token in the body is used, and no cookie is set |
 //! | C4.25 | an `Idempotency-Key` beside the device's key is ignored |
 //! | C4.26 | `logout` without a usable cookie |
 //! | C4.27 | a `COOKIE_DOMAIN` that does not cover the host stops the start |

@@ -21,7 +21,7 @@ const WAYS: [(&str, Present); 5] = [
         thief.call("POST", "/auth/refresh").header("Idempotency-Key", "mine").send()
     }),
     ("a body", |thief, token| thief.service.refresh(token)),
-    ("a body beside the header", |thief, token| {
+    ("a token in the body, with the header", |thief, token| {
         thief.call("POST", "/auth/refresh").json(&json!({"refresh_token": token})).send()
     }),
 ];
