@@ -1,7 +1,7 @@
 //! State shared by all handlers: use cases, lanes and the HTTP configuration.
 
 use crate::errors::ApiError;
-use crate::lanes::{BatchLane, Lane};
+use crate::lanes::{BatchLane, Lane, OutboundLanes};
 use crate::limits::{ForwardedHeader, TrustedProxies};
 use crate::pages::PageRenderer;
 use crate::request_metrics::RequestObserver;
@@ -160,8 +160,8 @@ pub struct Lanes {
     pub accounts: BatchLane<BearerLookup, BearerLookupResult>,
     /// To the password hasher; as wide as the number of jobs that may wait for a hash.
     pub crypto: Lane,
-    /// To other services over HTTP, such as identity providers.
-    pub outbound: Lane,
+    /// To identity providers over HTTP.
+    pub outbound: OutboundLanes,
     /// To the rate limiter if it is remote; `None` if it runs in this process.
     pub limits: Option<Lane>,
 }

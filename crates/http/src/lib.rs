@@ -36,7 +36,7 @@ pub use api::{
     AccountPages, Api, HttpConfig, Lanes, MfaUseCases, ProviderUseCases, RecoveryUseCases, SessionUseCases,
     VerificationUseCases,
 };
-pub use lanes::{BatchLane, BatchSettings, Lane, LaneLoad, LaneObserver, LaneSettings};
+pub use lanes::{BatchLane, BatchSettings, Lane, LaneLoad, LaneObserver, LaneSettings, OutboundLanes};
 pub use limits::{ForwardedHeader, ParseProxiesError, TrustedProxies};
 pub use metrics_server::serve_metrics;
 pub use openapi::document;

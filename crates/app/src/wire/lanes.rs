@@ -19,10 +19,10 @@ const STORE_LANE: LaneSettings =
     LaneSettings { width: 16, queue: STORE_QUEUE, max_wait: STORE_WAIT, deadline: DEADLINE, retry_after: RETRY_SOON };
 /// Lane of calls to a remote rate limiter; as wide as its connection pool.
 const LIMITS_LANE: LaneSettings = LaneSettings { width: 8, ..STORE_LANE };
-/// Lane of calls to identity providers. A job makes up to four calls of up to 5 s: discovery, token, keys and
+/// Lane of calls to an identity provider. A job makes up to four calls of up to 5 s: discovery, token, keys and
 /// userinfo.
 const OUTBOUND_LANE: LaneSettings =
-    LaneSettings { width: 16, queue: 64, max_wait: STORE_WAIT, deadline: OUTBOUND_DEADLINE, ..STORE_LANE };
+    LaneSettings { width: 16, queue: 64, deadline: OUTBOUND_DEADLINE, ..STORE_LANE };
 /// Maximum duration of a job that calls providers, waiting included.
 const OUTBOUND_DEADLINE: Duration = Duration::from_secs(26);
 /// Maximum number of requests that wait for a connection.
@@ -87,11 +87,15 @@ impl Operation {
         let reads = BatchSettings { spin: Duration::ZERO, ..batches };
         let accounts = BatchLane::start("accounts", reads, move |inquiries| authenticate.look_up(&inquiries))
             .context("cannot start the threads of the lane accounts")?;
+        let providers = settings.providers.list.iter().map(|provider| {
+            let lane = Lane::new(OUTBOUND_LANE).with_name("outbound").with_observer(outbound.clone());
+            (provider.name.to_string(), lane)
+        });
         let remote = self.shared.is_some().then(|| Lane::new(LIMITS_LANE));
         let lanes = Lanes {
             store: Lane::new(store_lane(&settings.database)).with_name("store").with_observer(store),
             crypto: Lane::new(self.hashes).with_name("crypto").with_observer(crypto),
-            outbound: Lane::new(OUTBOUND_LANE).with_name("outbound").with_observer(outbound),
+            outbound: providers.collect(),
             limits: remote.map(|lane| lane.with_name("limits").with_observer(limits)),
             exchanges: exchanges.with_observer(rotation),
             accounts: accounts.with_observer(lookup),

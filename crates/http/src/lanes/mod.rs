@@ -2,9 +2,11 @@
 //! waiting time, so that overload of one resource cannot starve another.
 
 mod batch;
+mod outbound;
 mod span;
 
 pub use batch::{BatchLane, BatchSettings};
+pub use outbound::OutboundLanes;
 
 use parking_lot::Mutex;
 use std::sync::Arc;

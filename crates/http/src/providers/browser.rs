@@ -1,7 +1,7 @@
 //! Requests of a browser on its way to a provider and back. Errors are pages, since a person sees them.
 
 use super::query::{CallbackQuery, StartError, StartQuery};
-use super::{count, state_too_long, unknown_provider, with_providers};
+use super::{count, state_too_long, unknown_provider, with_provider};
 use crate::api::{Api, with_store};
 use crate::body;
 use crate::call::Call;
@@ -103,10 +103,11 @@ async fn complete(
     let own = state.and_then(|state| read_cookie(request, &own_cookie(api, &state)));
     let browsers: Vec<_> = read_cookie(request, flow_cookie(api)).into_iter().chain(own).collect();
     let caller = call.caller.clone();
-    let open = move |api: &Api| api.providers.complete.open(&name, &callback, &browsers);
+    let provider = name.clone();
+    let open = move |api: &Api| api.providers.complete.open(&provider, &callback, &browsers);
     let opened = Arc::new(with_store(api.clone(), open).await??);
     let redeemed = opened.clone();
-    let result = match with_providers(api, move |api| api.providers.complete.redeem(&redeemed)).await {
+    let result = match with_provider(api, &name, move |api| api.providers.complete.redeem(&redeemed)).await {
         // Too many calls wait for providers. The flow is spent, so the client learns the reason.
         Err(error) if error.code == ErrorCode::Unavailable => Err(SignInError::ProviderUnavailable),
         result => result?,
@@ -186,8 +187,9 @@ async fn begin(
     link: Option<(UserId, SessionId)>,
 ) -> Result<StartedFlow, ApiError> {
     let browser = read_cookie(request, flow_cookie(api));
+    let name = input.provider.clone();
     let prepare = move |api: &Api| api.providers.start.prepare(&input, browser, link);
-    let prepared = with_providers(api, prepare).await??;
+    let prepared = with_provider(api, &name, prepare).await??;
     Ok(with_store(api.clone(), move |api| api.providers.start.store(prepared)).await??)
 }
 
