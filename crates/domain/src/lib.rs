@@ -40,6 +40,7 @@ pub mod login;
 pub mod mail;
 pub mod maintenance;
 pub mod mfa;
+pub mod passkeys;
 pub mod providers;
 mod public_id;
 pub mod registration;

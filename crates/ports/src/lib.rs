@@ -16,6 +16,7 @@ mod limits;
 mod mail;
 mod observers;
 mod outbound;
+mod passkeys;
 mod password;
 mod providers;
 mod registration;
@@ -39,6 +40,7 @@ pub use mail::{
 };
 pub use observers::{RefreshObserver, SecondFactorObserver, SecondFactorOutcome, SignInObserver};
 pub use outbound::{OutboundError, OutboundHttp, OutboundRequest, OutboundResponse};
+pub use passkeys::{MalformedCredential, PasskeyRepository, PasskeyVerifier};
 pub use password::{HasherError, PasswordBlocklist, PasswordCheck, PasswordHasher};
 pub use providers::{
     AuthorizationRequest, CodeCallback, IdentityProvider, IdentityRepository, NativeSignIn, ProviderError,

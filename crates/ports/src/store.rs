@@ -4,6 +4,7 @@
 
 use crate::factors::FactorRepository;
 use crate::mail::OutboxRepository;
+use crate::passkeys::PasskeyRepository;
 use crate::providers::{IdentityRepository, SignInRepository};
 use crate::registration::{CredentialRepository, UserRepository};
 use crate::sessions::SessionRepository;
@@ -217,6 +218,8 @@ pub trait Tx {
     fn credentials(&mut self) -> &mut dyn CredentialRepository;
     /// Returns the second factors of accounts.
     fn factors(&mut self) -> &mut dyn FactorRepository;
+    /// Returns the passkeys of accounts.
+    fn passkeys(&mut self) -> &mut dyn PasskeyRepository;
     /// Returns the identities linked to accounts.
     fn identities(&mut self) -> &mut dyn IdentityRepository;
     /// Returns the sign-ins under way.

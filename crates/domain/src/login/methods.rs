@@ -9,10 +9,17 @@ pub enum Method {
     OneTimeCode,
     /// A sign-in with an identity provider.
     Federated,
+    /// A passkey that cannot leave its device.
+    HardwareKey,
+    /// A passkey that can be copied to other devices.
+    SoftwareKey,
+    /// The authenticator of a passkey verified the user.
+    UserVerified,
 }
 
 impl Method {
-    const ALL: [Self; 3] = [Self::Password, Self::Federated, Self::OneTimeCode];
+    const ALL: [Self; 6] =
+        [Self::Password, Self::Federated, Self::OneTimeCode, Self::HardwareKey, Self::SoftwareKey, Self::UserVerified];
 
     /// Returns the name in the `amr` claim (RFC 8176 §2). It registers none for a sign-in with a provider.
     const fn as_str(self) -> &'static str {
@@ -20,6 +27,9 @@ impl Method {
             Self::Password => "pwd",
             Self::OneTimeCode => "otp",
             Self::Federated => "fed",
+            Self::HardwareKey => "hwk",
+            Self::SoftwareKey => "swk",
+            Self::UserVerified => "user",
         }
     }
 
@@ -28,6 +38,9 @@ impl Method {
             Self::Password => 1,
             Self::OneTimeCode => 2,
             Self::Federated => 4,
+            Self::HardwareKey => 8,
+            Self::SoftwareKey => 16,
+            Self::UserVerified => 32,
         }
     }
 }
@@ -61,13 +74,28 @@ impl Methods {
     /// Bit for several factors. Stored, because no method of this service implies a provider's.
     const MULTI_FACTOR_BIT: u8 = 128;
 
-    /// Adds a method. A one-time code is a second factor after a password or a provider: something the user
-    /// has (NIST SP 800-63B §2.2).
+    /// Returns the empty set.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(0)
+    }
+
+    /// Adds a method. Something that the user has (a one-time code, a passkey) is a second factor after a
+    /// password or a provider, a code after a passkey too. A passkey whose authenticator verified the user
+    /// proves both factors by itself (NIST SP 800-63B §2.2).
     #[must_use]
     pub const fn with(self, method: Method) -> Self {
         let all = Self(self.0 | method.bit());
-        let first = all.contain(Method::Password) || all.contain(Method::Federated);
-        if first && all.contain(Method::OneTimeCode) { all.with_multi_factor() } else { all }
+        let known = all.contain(Method::Password) || all.contain(Method::Federated);
+        let (key, code) = (all.contain_key(), all.contain(Method::OneTimeCode));
+        let several = known && (key || code) || key && (code || all.contain(Method::UserVerified));
+        if several { all.with_multi_factor() } else { all }
+    }
+
+    /// Returns whether the set contains a passkey.
+    #[must_use]
+    pub const fn contain_key(self) -> bool {
+        self.contain(Method::HardwareKey) || self.contain(Method::SoftwareKey)
     }
 
     /// Records that a provider verified several factors. Only for a provider whose word for that is taken.
@@ -135,12 +163,12 @@ mod tests {
             assert_eq!(methods.amr(), amr);
             assert_eq!(methods.are_multi_factor(), amr.contains(&"mfa"), "{amr:?}");
         }
-        assert_eq!(Methods::from_amr(["hwk", "pwd", "Fed", ""]), Methods::from(Password), "unknown names");
+        assert_eq!(Methods::from_amr(["face", "pwd", "Fed", ""]), Methods::from(Password), "unknown names");
     }
 
     proptest! {
         #[test]
-        fn claim_keeps_all(methods in proptest::collection::vec(0_usize..4, 0..5)) {
+        fn claim_keeps_all(methods in proptest::collection::vec(0_usize..7, 0..5)) {
             let add = |set: Methods, index| match Method::ALL.get(index) {
                 Some(method) => set.with(*method),
                 None => set.with_provider_factors(),

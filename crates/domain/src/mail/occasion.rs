@@ -36,11 +36,15 @@ pub enum Occasion {
     IdentityLinked,
     /// An identity of a provider was removed from the account.
     IdentityUnlinked,
+    /// A passkey was added to the account.
+    PasskeyAdded,
+    /// A passkey was removed from the account.
+    PasskeyRemoved,
 }
 
 impl Occasion {
     /// All occasions.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::ConfirmEmail,
@@ -54,6 +58,8 @@ impl Occasion {
         Self::RecoveryCodeUsed,
         Self::IdentityLinked,
         Self::IdentityUnlinked,
+        Self::PasskeyAdded,
+        Self::PasskeyRemoved,
     ];
 
     /// Returns the name used in the database and for the templates.
@@ -79,6 +85,8 @@ impl Occasion {
             Self::RecoveryCodeUsed => "recovery_code_used",
             Self::IdentityLinked => "identity_linked",
             Self::IdentityUnlinked => "identity_unlinked",
+            Self::PasskeyAdded => "passkey_added",
+            Self::PasskeyRemoved => "passkey_removed",
         }
     }
 
@@ -104,7 +112,9 @@ impl Occasion {
             | Self::FactorRemoved
             | Self::RecoveryCodeUsed
             | Self::IdentityLinked
-            | Self::IdentityUnlinked => None,
+            | Self::IdentityUnlinked
+            | Self::PasskeyAdded
+            | Self::PasskeyRemoved => None,
         }
     }
 }
