@@ -5,6 +5,8 @@
 mod challenge;
 mod credential;
 mod fault;
+mod judgement;
+mod origin;
 mod passkey;
 mod relying_party;
 mod response;
@@ -12,6 +14,7 @@ mod response;
 pub use challenge::{ChallengeDigest, PasskeyChallenge, PasskeyPurpose};
 pub use credential::{Aaguid, Algorithm, AuthenticatorFlags, CredentialId, UserHandle};
 pub use fault::PasskeyFault;
+pub use origin::OriginError;
 pub use passkey::{MAX_PASSKEYS, Passkey, PasskeyId, default_name};
-pub use relying_party::RelyingParty;
+pub use relying_party::{RelyingParty, RelyingPartyError};
 pub use response::{Assertion, AuthenticatorData, ClientData, Registration};
