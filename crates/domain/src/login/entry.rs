@@ -71,10 +71,13 @@ pub enum EntryRejection {
     Inactive,
     /// The email address must be verified first.
     EmailUnverified,
+    /// A passkey that did not verify the user is one factor, and the account has no second one.
+    SingleFactorKey,
 }
 
 impl EntryPolicy {
-    /// Decides whether an account may begin a session after its owner was authenticated by `methods`.
+    /// Decides whether an account may begin a session after its owner was authenticated by `methods`. If that
+    /// was a second factor alone, [`Standing::second_factor`] must mean another one.
     #[must_use]
     pub const fn decide(&self, account: &Standing, methods: Methods) -> SignIn {
         if !account.is_active {
@@ -89,6 +92,7 @@ impl EntryPolicy {
         match (account.second_factor, self.second_factor) {
             (true, _) if self.trusted_devices && account.trusted_device => SignIn::Done,
             (true, _) => SignIn::SecondFactorRequired,
+            (false, _) if methods.are_single_key() => SignIn::Refused(EntryRejection::SingleFactorKey),
             (false, true) => SignIn::EnrolmentRequired,
             (false, false) => SignIn::Done,
         }
@@ -99,6 +103,7 @@ impl EntryPolicy {
 mod tests {
     use super::*;
     use crate::login::Method;
+    use crate::passkeys::{AuthenticatorFlags, Passkey};
     use proptest::prelude::*;
 
     prop_compose! {
@@ -131,6 +136,26 @@ mod tests {
             prop_assert_eq!(policy.decide(&account, both) == refused, !account.is_active);
             let due = [SignIn::SecondFactorRequired, SignIn::EnrolmentRequired];
             prop_assert!(!due.contains(&policy.decide(&account, both)), "both factors are proved");
+        }
+
+        #[test]
+        fn passkeys_that_do_not_verify_the_user_are_one_factor(account in standing(), policy in policy(), flags: u8) {
+            let methods = Passkey::methods(AuthenticatorFlags(flags));
+            let signed_in = policy.decide(&account, methods);
+            let with_password = policy.decide(&account, methods.with(Method::Password));
+            if AuthenticatorFlags(flags).user_verified() {
+                prop_assert_eq!(signed_in, with_password, "it proves both factors");
+            } else if with_password == SignIn::Done {
+                let trusted = policy.trusted_devices && account.trusted_device;
+                let expected = match account.second_factor {
+                    true if trusted => SignIn::Done,
+                    true => SignIn::SecondFactorRequired,
+                    false => SignIn::Refused(EntryRejection::SingleFactorKey),
+                };
+                prop_assert_eq!(signed_in, expected);
+            } else {
+                prop_assert_eq!(signed_in, with_password, "the account is refused");
+            }
         }
     }
 }

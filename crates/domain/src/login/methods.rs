@@ -92,6 +92,13 @@ impl Methods {
         if several { all.with_multi_factor() } else { all }
     }
 
+    /// Returns whether the set is a passkey alone, which did not verify the user.
+    #[must_use]
+    pub const fn are_single_key(self) -> bool {
+        let known = self.contain(Method::Password) || self.contain(Method::Federated);
+        self.contain_key() && !known && !self.are_multi_factor()
+    }
+
     /// Returns whether the set contains a passkey.
     #[must_use]
     pub const fn contain_key(self) -> bool {
@@ -143,7 +150,7 @@ impl Methods {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Method::{Federated, OneTimeCode, Password};
+    use Method::{Federated, HardwareKey, OneTimeCode, Password, SoftwareKey, UserVerified};
     use proptest::prelude::*;
 
     #[test]
@@ -159,6 +166,17 @@ mod tests {
             (set(&[Federated, OneTimeCode]), &["fed", "otp", "mfa"]),
             (Methods::default().with_provider_factors(), &["fed", "mfa"]),
             (set(&[OneTimeCode]).with_provider_factors(), &["fed", "otp", "mfa"]),
+            (set(&[HardwareKey]), &["hwk"]),
+            (set(&[HardwareKey, HardwareKey]), &["hwk"]),
+            (set(&[HardwareKey, SoftwareKey]), &["hwk", "swk"]),
+            (set(&[UserVerified]), &["user"]),
+            (set(&[UserVerified, HardwareKey]), &["hwk", "user", "mfa"]),
+            (set(&[SoftwareKey, UserVerified]), &["swk", "user", "mfa"]),
+            (set(&[HardwareKey, OneTimeCode]), &["otp", "hwk", "mfa"]),
+            (set(&[Password, HardwareKey]), &["pwd", "hwk", "mfa"]),
+            (set(&[Federated, SoftwareKey]), &["fed", "swk", "mfa"]),
+            (set(&[Password, SoftwareKey, UserVerified]), &["pwd", "swk", "user", "mfa"]),
+            (set(&[Password, UserVerified]), &["pwd", "user"]),
         ] {
             assert_eq!(methods.amr(), amr);
             assert_eq!(methods.are_multi_factor(), amr.contains(&"mfa"), "{amr:?}");
@@ -168,7 +186,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn claim_keeps_all(methods in proptest::collection::vec(0_usize..7, 0..5)) {
+        fn claim_keeps_all(methods in proptest::collection::vec(0_usize..7, 0..6)) {
             let add = |set: Methods, index| match Method::ALL.get(index) {
                 Some(method) => set.with(*method),
                 None => set.with_provider_factors(),

@@ -76,6 +76,8 @@ pub enum LoginRejection {
     WrongPassword(UserId),
     /// The password matches, but the account is disabled.
     Inactive(UserId),
+    /// A passkey did not verify the user, and the account has no other second factor.
+    SingleFactorKey(UserId),
 }
 
 impl LoginRejection {
@@ -84,7 +86,7 @@ impl LoginRejection {
     pub fn user_id(self) -> Option<UserId> {
         match self {
             Self::UnknownEmail => None,
-            Self::WrongPassword(id) | Self::Inactive(id) => Some(id),
+            Self::WrongPassword(id) | Self::Inactive(id) | Self::SingleFactorKey(id) => Some(id),
         }
     }
 
@@ -95,6 +97,7 @@ impl LoginRejection {
             Self::UnknownEmail => "unknown_email",
             Self::WrongPassword(_) => "wrong_password",
             Self::Inactive(_) => "inactive_account",
+            Self::SingleFactorKey(_) => "single_factor_key",
         }
     }
 }

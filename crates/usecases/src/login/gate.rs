@@ -48,6 +48,9 @@ impl Gate {
             SignIn::Refused(EntryRejection::Inactive) => {
                 Err(refused(LoginRejection::Inactive(user_id), entry.caller).into())
             }
+            SignIn::Refused(EntryRejection::SingleFactorKey) => {
+                Err(refused(LoginRejection::SingleFactorKey(user_id), entry.caller).into())
+            }
             SignIn::Refused(EntryRejection::EmailUnverified) => {
                 tracing::warn!(target: LOG, user_id = user_id.get(), "Login refused until the address is verified");
                 Err(LogInReason::EmailUnverified.into())
