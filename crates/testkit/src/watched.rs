@@ -4,8 +4,9 @@ use parking_lot::Mutex;
 use portcullis_domain::registration::{Password, PasswordHash};
 use portcullis_ports::{
     CancellationToken, CredentialRepository, FactorRepository, HasherError, IdentityRepository, OneTimeTokenRepository,
-    OutboxRepository, PasswordCheck, PasswordHasher, RefreshTokenRepository, Rotation, SessionRepository,
-    SignInRepository, Store, StoreError, Tx, TxMode, TxOutcome, TxWork, UserRepository, rotate_in_transaction,
+    OutboxRepository, PasskeyRepository, PasswordCheck, PasswordHasher, RefreshTokenRepository, Rotation,
+    SessionRepository, SignInRepository, Store, StoreError, Tx, TxMode, TxOutcome, TxWork, UserRepository,
+    rotate_in_transaction,
 };
 
 type Watch = dyn Fn(&mut StoreCall<'_>) -> Result<(), StoreError> + Send + Sync;
@@ -43,6 +44,7 @@ pub struct Accesses {
     pub users: usize,
     pub credentials: usize,
     pub factors: usize,
+    pub passkeys: usize,
     pub identities: usize,
     pub sign_ins: usize,
     pub sessions: usize,
@@ -122,6 +124,11 @@ impl Tx for CountingTx<'_> {
     fn factors(&mut self) -> &mut dyn FactorRepository {
         self.accesses.factors += 1;
         self.inner.factors()
+    }
+
+    fn passkeys(&mut self) -> &mut dyn PasskeyRepository {
+        self.accesses.passkeys += 1;
+        self.inner.passkeys()
     }
 
     fn identities(&mut self) -> &mut dyn IdentityRepository {

@@ -22,7 +22,7 @@ use portcullis_domain::registration::UserId;
 use portcullis_ports::{Remains, StoreError, UserDeletion};
 
 /// Tables with a column `user_id`, in the order in which an account's rows are deleted.
-const OWNED: [&str; 9] = [
+const OWNED: [&str; 10] = [
     "refresh_tokens",
     "sessions",
     "one_time_tokens",
@@ -30,6 +30,7 @@ const OWNED: [&str; 9] = [
     "totp_factors",
     "recovery_codes",
     "trusted_devices",
+    "passkeys",
     "identities",
     "sign_in_codes",
 ];
@@ -58,6 +59,7 @@ impl UserDeletion for Transaction<'_> {
             users::email.eq(tombstone_email(id)),
             users::hashed_password.eq(DISABLED_HASH),
             users::no_password_hash.eq(None::<&str>),
+            users::passkey_handle.eq(None::<&[u8]>),
             users::email_verified_at.eq(None::<DbTimestamp>),
         )))
     }

@@ -3,7 +3,7 @@
 //! databases.
 
 use crate::engine::columns_of;
-use crate::schema::{recovery_codes, totp_factors, trusted_devices, users};
+use crate::schema::{passkeys, recovery_codes, totp_factors, trusted_devices, users};
 use crate::sessions::{OriginRow, columns};
 use crate::statement::{Statement, Value};
 use crate::stored::{RowRef, Stored};
@@ -23,11 +23,14 @@ use portcullis_ports::{FactorRepository, RowCursor, StoreError};
 /// Returns whether the account of the outer query has a second factor.
 #[auto_type]
 pub(crate) fn has_second_factor() -> _ {
-    exists(
+    let app = exists(
         totp_factors::table
             .filter(totp_factors::user_id.eq(users::id))
             .filter(totp_factors::confirmed_at.is_not_null()),
-    )
+    );
+    let passkey =
+        exists(passkeys::table.filter(passkeys::user_id.eq(users::id)).filter(passkeys::second_factor.eq(true)));
+    app.or(passkey)
 }
 
 /// Row of an authenticator app.

@@ -77,7 +77,7 @@ pub(crate) const ADOPTED: [(&str, &[(&str, Kind)]); 2] = [
 
 /// Portcullis's own tables, with columns that distinguish them from other programs' tables of the same
 /// name.
-pub(crate) const OWN: [(&str, &[&str]); 11] = [
+pub(crate) const OWN: [(&str, &[&str]); 13] = [
     ("sessions", &["id", "sid", "user_id", "created_at", "ended_at", "end_reason"]),
     ("session_events", &["id", "session_id", "at", "kind"]),
     ("one_time_tokens", &["id", "digest", "purpose", "user_id", "slot", "password_version"]),
@@ -85,6 +85,8 @@ pub(crate) const OWN: [(&str, &[&str]); 11] = [
     ("totp_factors", &["id", "factor_id", "user_id", "secret", "last_step", "confirmed_at"]),
     ("recovery_codes", &["id", "user_id", "digest", "used_at"]),
     ("trusted_devices", &["id", "device_id", "user_id", "device", "expires_at"]),
+    ("passkeys", &["id", "passkey_id", "user_id", "credential_id", "public_key", "rp_id", "counter"]),
+    ("used_challenges", &["id", "digest", "expires_at"]),
     ("identities", &["id", "identity_id", "user_id", "issuer", "subject", "provider"]),
     ("sign_in_flows", &["id", "state_digest", "browser", "sealed", "expires_at", "spent_at"]),
     ("sign_in_codes", &["id", "digest", "user_id", "sid", "challenge", "expires_at", "used_at"]),

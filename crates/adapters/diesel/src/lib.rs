@@ -15,6 +15,7 @@ mod inspection;
 mod mail;
 mod migrations;
 mod options;
+mod passkeys;
 mod password;
 mod pool;
 mod postgres;

@@ -20,6 +20,7 @@ diesel::table! {
         deleted_at -> Nullable<UtcTime>,
         /// Equal to the hash without the mark if the account has no password.
         no_password_hash -> Nullable<Text>,
+        passkey_handle -> Nullable<Binary>,
     }
 }
 
@@ -172,6 +173,43 @@ diesel::table! {
     use crate::time::UtcTime;
     use diesel::sql_types::*;
 
+    passkeys (id) {
+        id -> BigInt,
+        passkey_id -> Text,
+        user_id -> BigInt,
+        credential_id -> Binary,
+        public_key -> Binary,
+        /// Number in the COSE registry.
+        algorithm -> BigInt,
+        rp_id -> Text,
+        counter -> BigInt,
+        flags -> BigInt,
+        discoverable -> Bool,
+        aaguid -> Binary,
+        /// Names, separated by spaces.
+        transports -> Text,
+        name -> Text,
+        second_factor -> Bool,
+        created_at -> UtcTime,
+        last_used_at -> Nullable<UtcTime>,
+    }
+}
+
+diesel::table! {
+    use crate::time::UtcTime;
+    use diesel::sql_types::*;
+
+    used_challenges (id) {
+        id -> BigInt,
+        digest -> Binary,
+        expires_at -> UtcTime,
+    }
+}
+
+diesel::table! {
+    use crate::time::UtcTime;
+    use diesel::sql_types::*;
+
     identities (id) {
         id -> BigInt,
         identity_id -> Text,
@@ -235,5 +273,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     session_events,
     one_time_tokens,
     outbox,
-    totp_factors
+    totp_factors,
+    passkeys
 );

@@ -7,8 +7,8 @@ use diesel::prelude::*;
 use diesel::query_dsl::methods::LimitDsl;
 use portcullis_ports::{
     CredentialRepository, FactorRepository, IdentityRepository, OneTimeTokenRepository, OutboxRepository,
-    RefreshTokenRepository, SessionRepository, SignInRepository, StoreError, Tx, TxMode, TxOutcome, TxWork,
-    UserRepository,
+    PasskeyRepository, RefreshTokenRepository, SessionRepository, SignInRepository, StoreError, Tx, TxMode, TxOutcome,
+    TxWork, UserRepository,
 };
 
 /// Repositories of one transaction.
@@ -115,6 +115,10 @@ impl Tx for Transaction<'_> {
     }
 
     fn factors(&mut self) -> &mut dyn FactorRepository {
+        self
+    }
+
+    fn passkeys(&mut self) -> &mut dyn PasskeyRepository {
         self
     }
 

@@ -12,6 +12,7 @@ impl UserDeletion for Transaction {
         let begun = state.users.remove(&id).is_some();
         if begun {
             state.credentials.remove(&id);
+            state.passkeys.remove_handle(id);
             state.deleted.insert(id, now);
         }
         Ok(begun)
@@ -53,6 +54,7 @@ impl UserDeletion for Transaction {
             left -= 1;
         }
         left -= state.factors.remove_owned(id, left);
+        left -= state.passkeys.remove_owned(id, left);
         left -= state.identities.remove_owned(id, left);
         left -= state.sign_ins.remove_owned(id, left);
         Ok(u64::try_from(most - left).unwrap_or(u64::MAX))
@@ -65,6 +67,7 @@ impl UserDeletion for Transaction {
             && state.grants.values().all(|record| record.user_id != id)
             && state.mails.values().all(|mail| mail.mail.user_id != Some(id))
             && state.factors.is_empty(id)
+            && state.passkeys.is_empty(id)
             && state.identities.is_empty(id)
             && state.sign_ins.is_empty(id);
         let begun = state.deleted.contains_key(&id);

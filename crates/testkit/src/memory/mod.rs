@@ -6,6 +6,7 @@ mod factors;
 mod identities;
 mod limiter;
 mod mail;
+mod passkeys;
 mod registration;
 mod sessions;
 mod sign_ins;
@@ -23,8 +24,8 @@ use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_domain::verification::{OneTimeTokenRecord, TokenDigest};
 use portcullis_ports::{
     CredentialRepository, FactorRepository, IdentityRepository, MailId, OneTimeTokenRepository, OutboxRepository,
-    QueuedMail, RefreshTokenRepository, Rotation, RowCursor, SessionRepository, SignInRepository, Store, StoreError,
-    StoreExt, Tx, TxMode, TxOutcome, TxWork, UserRepository, rotate_in_transaction,
+    PasskeyRepository, QueuedMail, RefreshTokenRepository, Rotation, RowCursor, SessionRepository, SignInRepository,
+    Store, StoreError, StoreExt, Tx, TxMode, TxOutcome, TxWork, UserRepository, rotate_in_transaction,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,6 +60,7 @@ struct State {
     last_mail: i64,
     mails: BTreeMap<MailId, QueuedMail>,
     factors: factors::Factors,
+    passkeys: passkeys::Passkeys,
     identities: identities::Identities,
     sign_ins: sign_ins::SignIns,
 }
@@ -192,6 +194,10 @@ impl Tx for Transaction {
     }
 
     fn factors(&mut self) -> &mut dyn FactorRepository {
+        self
+    }
+
+    fn passkeys(&mut self) -> &mut dyn PasskeyRepository {
         self
     }
 

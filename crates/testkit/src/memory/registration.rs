@@ -42,7 +42,8 @@ impl State {
 
     pub(super) fn credentials(&self, id: UserId) -> Option<Credentials> {
         let CredentialRow { text, no_password } = self.credentials.get(&id)?.clone();
-        Some(Credentials::from_stored(text, no_password.as_ref(), self.factors.has_confirmed(id)))
+        let second_factor = self.factors.has_confirmed(id) || self.passkeys.has_second_factor(id);
+        Some(Credentials::from_stored(text, no_password.as_ref(), second_factor))
     }
 }
 

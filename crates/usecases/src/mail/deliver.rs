@@ -93,7 +93,7 @@ impl DeliverMail {
 
     /// Returns whether the recipient's budget permits the email, and charges it. Emails that were
     /// charged when they were requested, and retries, are not charged again. Notices of a changed
-    /// password, email, second factor or identity are never limited for a verified address.
+    /// password, email, second factor, identity or passkey are never limited for a verified address.
     fn is_affordable(&self, mail: &QueuedMail, PreparedMail { message, user }: &PreparedMail) -> bool {
         let draws = match mail.mail.occasion {
             Occasion::VerifyEmail => mail.mail.user_id.is_some(),
@@ -104,7 +104,9 @@ impl DeliverMail {
             | Occasion::FactorRemoved
             | Occasion::RecoveryCodeUsed
             | Occasion::IdentityLinked
-            | Occasion::IdentityUnlinked => user.email_verified_at.is_none(),
+            | Occasion::IdentityUnlinked
+            | Occasion::PasskeyAdded
+            | Occasion::PasskeyRemoved => user.email_verified_at.is_none(),
             Occasion::ResetPassword | Occasion::ConfirmEmail | Occasion::EmailChanged => false,
         };
         if !draws || mail.tries > 1 {

@@ -81,7 +81,9 @@ fn is_owner_initiated(occasion: Occasion, to: &EmailAddress, user: &User) -> boo
         | Occasion::FactorRemoved
         | Occasion::RecoveryCodeUsed
         | Occasion::IdentityLinked
-        | Occasion::IdentityUnlinked => user.email_verified_at.is_some() && *to == user.email,
+        | Occasion::IdentityUnlinked
+        | Occasion::PasskeyAdded
+        | Occasion::PasskeyRemoved => user.email_verified_at.is_some() && *to == user.email,
     }
 }
 

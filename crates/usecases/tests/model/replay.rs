@@ -19,9 +19,9 @@ use portcullis_domain::sessions::{
 use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, SpendRecord, TokenLifetimes};
 use portcullis_ports::{
     BearerIdentity, CredentialRepository, Entropy, FactorRepository, FoundToken, IdentityRepository, ListedSession,
-    OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository, ResolvedBearer, Rotation, RowCursor, RowRange,
-    SessionCutoffs, SessionRepository, SignInRepository, Store, StoreError, Tx, TxMode, TxOutcome, TxWork,
-    UserRepository, rotate_in_transaction,
+    OneTimeTokenRepository, OutboxRepository, PasskeyRepository, RefreshTokenRepository, ResolvedBearer, Rotation,
+    RowCursor, RowRange, SessionCutoffs, SessionRepository, SignInRepository, Store, StoreError, Tx, TxMode, TxOutcome,
+    TxWork, UserRepository, rotate_in_transaction,
 };
 use portcullis_testkit::{FixedClock, MemoryStore};
 use portcullis_usecases::Caller;
@@ -146,6 +146,10 @@ impl Tx for TapeTx<'_> {
 
     fn factors(&mut self) -> &mut dyn FactorRepository {
         self.rest.factors()
+    }
+
+    fn passkeys(&mut self) -> &mut dyn PasskeyRepository {
+        self.rest.passkeys()
     }
 
     fn identities(&mut self) -> &mut dyn IdentityRepository {
