@@ -1,8 +1,9 @@
-//! Shared test tools: in-memory adapters, a settable clock, seeded randomness, temporary servers, and
-//! the conformance suites for adapters and decorators.
+//! Shared test tools: in-memory adapters, a settable clock, seeded randomness, temporary servers, a
+//! software authenticator, and the conformance suites for adapters and decorators.
 //!
 //! Only a dev-dependency of other crates.
 
+pub mod authenticator;
 mod clock;
 pub mod conformance;
 mod entropy;
