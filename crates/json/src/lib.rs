@@ -53,6 +53,12 @@ impl<'a> Object<'a> {
         if let Json::String(text) = self.0.get(name)? { Some(text) } else { None }
     }
 
+    /// Returns a member that is an object.
+    #[must_use]
+    pub fn object(&self, name: &str) -> Option<&Self> {
+        if let Json::Object(object) = self.0.get(name)? { Some(object) } else { None }
+    }
+
     /// Returns a member that is an array of strings.
     #[must_use]
     pub fn texts(&self, name: &str) -> Option<Vec<&str>> {

@@ -114,7 +114,7 @@ mod tests {
 
     const HANDLE: UserHandle = UserHandle::from_random([7; 32]);
     const ORIGIN: &str = "https://login.example.org";
-    const APP: &str = "android:apk-key-hash:pNiP5iKyQ8JwgGOaKA1zGPUPJIS-0H1xKCQcfIoGLck";
+    const APP: &str = "android:apk-key-hash:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
     fn party() -> RelyingParty {
         RelyingParty::new("example.org".to_owned(), vec![ORIGIN.to_owned(), APP.to_owned()], &[]).unwrap()

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
     use OriginError::{AppHash, DefaultPort, Foreign, Host, PlainHttp, Port, Suffix};
 
-    const APP: &str = "android:apk-key-hash:pNiP5iKyQ8JwgGOaKA1zGPUPJIS-0H1xKCQcfIoGLck";
+    const APP: &str = "android:apk-key-hash:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
     fn new(id: &str, origins: &[&str], related: &[&str]) -> Result<RelyingParty, RelyingPartyError> {
         let owned = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -167,9 +167,9 @@ mod tests {
             ("https://org", Foreign),
             ("http://localhost", Foreign),
             ("android:apk-key-hash:", AppHash),
-            ("android:apk-key-hash:pNiP5iKyQ8JwgGOaKA1zGPUPJIS-0H1xKCQcfIoGLck=", AppHash),
+            ("android:apk-key-hash:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", AppHash),
             ("android:apk-key-hash:A4:D8:8F:E6", AppHash),
-            ("android:apk-key-hash:pNiP5iKyQ8JwgGOaKA1zGPUPJIS", AppHash),
+            ("android:apk-key-hash:AAAAAAAAAAAAAAAAAAAAAAAAAAA", AppHash),
             ("android:other", AppHash),
         ] {
             let fault = RelyingPartyError::Origin(2, reason);

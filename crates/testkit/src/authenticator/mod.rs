@@ -106,16 +106,14 @@ impl SoftwarePasskey {
             (cbor::text("attStmt"), ceremony.attestation_statement.clone()),
             (cbor::text("authData"), cbor::bytes(&authenticator_data)),
         ]);
-        let mut credential = self.credential(&ceremony);
-        credential["clientExtensionResults"] = json!({"credProps": {"rk": self.discoverable}});
-        credential["response"] = json!({
+        let response = json!({
             "clientDataJSON": BASE64URL_NOPAD.encode(&ceremony.client_data()),
             "attestationObject": BASE64URL_NOPAD.encode(&[object, ceremony.after_attestation].concat()),
             "authenticatorData": BASE64URL_NOPAD.encode(&authenticator_data),
             "publicKeyAlgorithm": self.key.algorithm().cose(),
             "transports": self.transports,
         });
-        credential
+        self.credential(&ceremony.credential_id, &json!({"credProps": {"rk": self.discoverable}}), &response)
     }
 
     /// Responds to the `publicKey` of `navigator.credentials.get()`.
@@ -134,16 +132,15 @@ impl SoftwarePasskey {
         let (authenticator_data, client_data) = (ceremony.authenticator_data(), ceremony.client_data());
         let signed = [authenticator_data.as_slice(), &key::sha256(&client_data)].concat();
         let signature = ceremony.signature.clone().unwrap_or_else(|| self.key.sign(&signed));
-        let mut credential = self.credential(&ceremony);
-        credential["response"] = json!({
+        let mut response = json!({
             "clientDataJSON": BASE64URL_NOPAD.encode(&client_data),
             "authenticatorData": BASE64URL_NOPAD.encode(&authenticator_data),
             "signature": BASE64URL_NOPAD.encode(&signature),
         });
-        if let Some(handle) = &ceremony.user_handle {
-            credential["response"]["userHandle"] = BASE64URL_NOPAD.encode(handle).into();
+        if let (Some(handle), Some(members)) = (&ceremony.user_handle, response.as_object_mut()) {
+            members.insert("userHandle".to_owned(), BASE64URL_NOPAD.encode(handle).into());
         }
-        credential
+        self.credential(&ceremony.credential_id, &json!({}), &response)
     }
 
     fn ceremony(&self, kind: &str, challenge: String) -> Ceremony {
@@ -169,14 +166,15 @@ impl SoftwarePasskey {
         }
     }
 
-    fn credential(&self, ceremony: &Ceremony) -> Value {
-        let id = BASE64URL_NOPAD.encode(&ceremony.credential_id);
+    fn credential(&self, id: &[u8], extensions: &Value, response: &Value) -> Value {
+        let id = BASE64URL_NOPAD.encode(id);
         json!({
             "id": id,
             "rawId": id,
             "type": "public-key",
             "authenticatorAttachment": if self.transports == ["internal"] { "platform" } else { "cross-platform" },
-            "clientExtensionResults": {},
+            "clientExtensionResults": extensions,
+            "response": response,
         })
     }
 }
