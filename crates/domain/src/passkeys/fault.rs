@@ -19,7 +19,7 @@ pub enum PasskeyFault {
     RpId,
     /// The response is one to another kind of call.
     Type,
-    /// Nobody was present.
+    /// The user was not present.
     UserPresence,
     /// The user was not verified, but must be.
     UserVerification,

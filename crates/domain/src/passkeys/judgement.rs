@@ -36,7 +36,7 @@ impl RelyingParty {
     /// use portcullis_domain::passkeys::*;
     /// # use portcullis_domain::{mfa::FactorName, registration::UserId};
     /// # use sha2::{Digest, Sha256};
-    /// # let credential_id = CredentialId::new(vec![7]).unwrap();
+    /// # let credential_id = CredentialId::new(vec![7]).ok_or("too long")?;
     /// # let passkey = Passkey { id: PasskeyId::from_random([1; 16]), user_id: UserId::new(1),
     /// #     credential_id: credential_id.clone(), public_key: vec![], algorithm: Algorithm::Es256,
     /// #     rp_id: "example.org".into(), counter: 7, flags: AuthenticatorFlags(5), discoverable: true,
@@ -55,7 +55,7 @@ impl RelyingParty {
     /// assert_eq!(judge(&response), Ok(()));
     /// response.client_data.origin = "https://login.example.net".to_owned();
     /// assert_eq!(judge(&response), Err(PasskeyFault::Origin));
-    /// # Ok::<(), RelyingPartyError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn judge_assertion(
         &self,
