@@ -11,8 +11,8 @@ use xtask::repository::{cargo, cargo_debug, run, tools};
 
 #[derive(clap::Args)]
 pub(crate) struct Check {
-    /// Also run schemathesis, the linters of the API document, the browser tests, the authenticator apps and
-    /// the fuzz targets
+    /// Also run schemathesis, the linters of the API document, the browser tests, the authenticator apps,
+    /// the passkeys of other implementations and the fuzz targets
     #[arg(long)]
     full: bool,
     /// Only these gates
@@ -34,13 +34,14 @@ const GATES: [Gate; 8] = [
     ("deny", deny::check),
 ];
 
-const FULL: [Gate; 7] = [
+const FULL: [Gate; 8] = [
     ("schemathesis", external::schemathesis::check),
     ("lint_document", external::lint_document::check),
     ("browser", external::browser::check),
     ("cookies", external::cookies::check),
     ("providers", external::providers::check),
     ("authenticators", external::authenticators::check),
+    ("passkeys", external::passkeys::check),
     ("fuzz", fuzz::check),
 ];
 

@@ -7,9 +7,20 @@ use std::process::Command;
 use xtask::repository::{find, run, tools};
 use xtask::{install::apt, repository};
 
-const PYTHON: [&str; 4] =
-    ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0", "pyotp==2.12.1", "oidc-provider-mock==0.3.4"];
-const NODE: [&str; 4] = ["@redocly/cli@2.77.0", "playwright-core@1.65.1", "axe-core@4.14.1", "oidc-provider@9.13.3"];
+const PYTHON: [&str; 5] = [
+    "schemathesis==4.32.5",
+    "openapi-spec-validator==0.9.0",
+    "pyotp==2.12.1",
+    "oidc-provider-mock==0.3.4",
+    "fido2==2.2.1",
+];
+const NODE: [&str; 5] = [
+    "@redocly/cli@2.77.0",
+    "playwright-core@1.65.1",
+    "axe-core@4.14.1",
+    "oidc-provider@9.13.3",
+    "@simplewebauthn/server@14.0.3",
+];
 
 /// Returns the folder of the Python programs. Installs them if needed.
 pub(super) fn python() -> Result<PathBuf> {
