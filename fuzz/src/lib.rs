@@ -6,6 +6,7 @@
 
 mod bodies;
 mod email;
+mod passkeys;
 mod passwords;
 mod requests;
 mod service;
@@ -14,6 +15,7 @@ mod tokens;
 
 pub use bodies::bodies;
 pub use email::email;
+pub use passkeys::passkeys;
 pub use passwords::passwords;
 pub use requests::requests;
 pub use settings::settings;
@@ -23,9 +25,10 @@ pub use tokens::tokens;
 pub type Target = fn(&[u8]);
 
 /// Every target by name, which is also the name of its program and its folders.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("bodies", bodies),
     ("email", email),
+    ("passkeys", passkeys),
     ("passwords", passwords),
     ("requests", requests),
     ("settings", settings),

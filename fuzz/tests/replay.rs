@@ -53,4 +53,4 @@ macro_rules! replayed {
     };
 }
 
-replayed!(bodies, email, passwords, requests, settings, tokens);
+replayed!(bodies, email, passkeys, passwords, requests, settings, tokens);
