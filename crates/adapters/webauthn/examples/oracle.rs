@@ -3,8 +3,8 @@
 //! file it checks the verdicts of another implementation.
 //!
 //! A case is `{"name","challenge","response","key","accepted"}`. `key` is the stored credential
-//! `{"id","algorithm","publicKey","counter"}` that signs in, or null for a registration. The RP ID is example.org, the origin
-//! `https://example.org`, and the user must be verified.
+//! `{"id","algorithm","publicKey","counter"}` that signs in, or null for a registration. The RP ID is
+//! example.org, the origin `https://example.org`, and the user must be verified.
 
 #![expect(
     clippy::panic,
