@@ -92,11 +92,18 @@ impl Methods {
         if several { all.with_multi_factor() } else { all }
     }
 
-    /// Returns whether the set is a passkey alone, which did not verify the user.
+    /// Adds the methods of another proof of the same authentication.
+    ///
+    /// ```
+    /// use portcullis_domain::login::{Method, Methods};
+    /// let (password, key) = (Methods::from(Method::Password), Methods::from(Method::HardwareKey));
+    /// assert_eq!(password.and(key).amr(), ["pwd", "hwk", "mfa"]);
+    /// assert!(!key.and(key).are_multi_factor());
+    /// ```
     #[must_use]
-    pub const fn are_single_key(self) -> bool {
-        let known = self.contain(Method::Password) || self.contain(Method::Federated);
-        self.contain_key() && !known && !self.are_multi_factor()
+    pub fn and(self, other: Self) -> Self {
+        let all = Method::ALL.into_iter().filter(|method| other.contain(*method)).fold(self, Self::with);
+        if other.are_multi_factor() { all.with_multi_factor() } else { all }
     }
 
     /// Returns whether the set contains a passkey.

@@ -78,6 +78,12 @@ impl PasskeyChallenge {
         &self.0
     }
 
+    /// Returns the challenge in base64url without padding, as browsers read it.
+    #[must_use]
+    pub fn to_base64url(&self) -> String {
+        data_encoding::BASE64URL_NOPAD.encode(&self.0)
+    }
+
     /// Returns the issue time in seconds since 1970, and the random bytes. The MAC of both must be checked.
     #[must_use]
     pub fn claims(&self) -> (u32, [u8; 12]) {

@@ -51,6 +51,12 @@ impl UserHandle {
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// Returns the handle in base64url without padding, as browsers write it.
+    #[must_use]
+    pub fn to_base64url(&self) -> String {
+        data_encoding::BASE64URL_NOPAD.encode(&self.0)
+    }
 }
 
 /// Signature algorithm of a credential (COSE, RFC 9053 §2 and RFC 8812 §2).

@@ -19,7 +19,9 @@ pub enum PasskeyFault {
     RpId,
     /// The response is one to another kind of call.
     Type,
-    /// The user was not present.
+    /// No account has the credential, or another account than the expected one.
+    Unknown,
+    /// Nobody was present.
     UserPresence,
     /// The user was not verified, but must be.
     UserVerification,
@@ -44,6 +46,7 @@ impl PasskeyFault {
             Self::Origin => "origin",
             Self::RpId => "rp_id",
             Self::Type => "type",
+            Self::Unknown => "unknown",
             Self::UserPresence => "user_presence",
             Self::UserVerification => "user_verification",
             Self::Algorithm => "algorithm",
