@@ -52,13 +52,18 @@ impl SecondFactorObserver for () {
     fn on_attempt(&self, _: SecondFactorOutcome) {}
 }
 
-/// Observes sign-ins with identity providers. Must not panic or block.
+/// Observes sign-ins with identity providers and passkeys. Must not panic or block.
 pub trait SignInObserver: Send + Sync {
     /// Receives the outcome of a sign-in, or of linking an identity. Failures of this service are not reported.
     fn on_sign_in(&self, kind: ProviderKind, outcome: Result<(), SignInError>);
+
+    /// Receives whether a passkey was accepted. Failures of this service are not reported.
+    fn on_passkey(&self, accepted: bool);
 }
 
 /// Ignores all sign-ins.
 impl SignInObserver for () {
     fn on_sign_in(&self, _: ProviderKind, _: Result<(), SignInError>) {}
+
+    fn on_passkey(&self, _: bool) {}
 }

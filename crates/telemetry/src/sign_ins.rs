@@ -1,4 +1,4 @@
-//! Metrics of sign-ins with identity providers.
+//! Metrics of sign-ins with identity providers and passkeys.
 
 use crate::{MetricsError, MetricsRegistry};
 use portcullis_domain::providers::{ProviderKind, SignInError};
@@ -8,7 +8,13 @@ use prometheus::{IntCounter, IntCounterVec};
 /// Value of `outcome` for a sign-in that succeeded.
 const SUCCEEDED: &str = "succeeded";
 
-/// Counts sign-ins with identity providers. The labels are from fixed lists.
+/// Value of `outcome` for a passkey that was refused.
+const REFUSED: &str = "invalid_credentials";
+
+/// Value of `provider_kind` for passkeys.
+const PASSKEY: &str = "passkey";
+
+/// Counts sign-ins with identity providers and passkeys. The labels are from fixed lists.
 ///
 /// ```
 /// use portcullis_domain::providers::{ProviderKind, SignInError};
@@ -26,21 +32,30 @@ pub struct SignInMetrics(IntCounterVec);
 impl SignInMetrics {
     /// Registers the metrics, with 0 for each outcome. Fails if they are already registered.
     pub fn register(telemetry: &MetricsRegistry) -> Result<Self, MetricsError> {
-        let help = "Sign-ins with identity providers, and identities linked.";
+        let help = "Sign-ins with identity providers and passkeys, and identities linked.";
         let counters = telemetry.counters("sign_ins_total", help, &["provider_kind", "outcome"])?;
         for kind in ProviderKind::ALL {
             for outcome in SignInError::ALL.iter().map(|error| error.as_str()).chain([SUCCEEDED]) {
                 counters.get_metric_with_label_values(&[kind.as_str(), outcome])?;
             }
         }
+        for outcome in [SUCCEEDED, REFUSED] {
+            counters.get_metric_with_label_values(&[PASSKEY, outcome])?;
+        }
         Ok(Self(counters))
+    }
+
+    fn count(&self, kind: &str, outcome: &str) {
+        self.0.get_metric_with_label_values(&[kind, outcome]).iter().for_each(IntCounter::inc);
     }
 }
 
 impl SignInObserver for SignInMetrics {
     fn on_sign_in(&self, kind: ProviderKind, outcome: Result<(), SignInError>) {
-        let outcome = outcome.map_or_else(SignInError::as_str, |()| SUCCEEDED);
-        let counter = self.0.get_metric_with_label_values(&[kind.as_str(), outcome]);
-        counter.iter().for_each(IntCounter::inc);
+        self.count(kind.as_str(), outcome.map_or_else(SignInError::as_str, |()| SUCCEEDED));
+    }
+
+    fn on_passkey(&self, accepted: bool) {
+        self.count(PASSKEY, if accepted { SUCCEEDED } else { REFUSED });
     }
 }

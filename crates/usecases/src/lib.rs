@@ -14,6 +14,7 @@ pub mod login;
 pub mod mail;
 pub mod maintenance;
 pub mod mfa;
+pub mod passkeys;
 pub mod providers;
 pub mod recovery;
 pub mod registration;

@@ -2,12 +2,19 @@
 
 use super::password::{LogInError, LogInReason, LoggedIn, refused};
 use crate::LOG;
+use crate::caller::Caller;
 use crate::failure::DependencyError;
-use crate::mfa::Challenge;
+use crate::limits::Admission;
+use crate::mfa::{Challenge, Factors};
+use crate::passkeys::PasskeyCeremonies;
 use crate::sessions::{BeginSession, Entry, Uses};
 use portcullis_domain::login::{EntryPolicy, EntryRejection, LoginRejection, Methods, Owner, SignIn, Standing};
+use portcullis_domain::mfa::TotpFactor;
+use portcullis_domain::passkeys::PasskeyPurpose;
+use portcullis_domain::sessions::SessionId;
 use portcullis_domain::tokens::{ChallengeClaims, ChallengePurpose, Claims};
 use portcullis_ports::{StoreError, StoreExt, Tx};
+use std::sync::Arc;
 
 /// Decides who may begin a session, and begins it.
 pub struct Gate {
@@ -15,12 +22,36 @@ pub struct Gate {
     pub policy: EntryPolicy,
     /// Begins the session.
     pub beginning: BeginSession,
+    /// Requests passkeys as second factors.
+    pub passkeys: Arc<PasskeyCeremonies>,
 }
 
 impl Gate {
     /// Returns whether an owner who presented `methods` is refused even with a second factor.
     pub(super) fn refuses(&self, owner: &Owner, methods: Methods) -> bool {
         matches!(self.policy.decide(&Standing::for_owner(owner), methods), SignIn::Refused(_))
+    }
+
+    /// Creates the entry of an owner who presented something else than the password.
+    pub(crate) fn entry<'a>(
+        &self,
+        owner: &'a Owner,
+        (methods, session_id): (Methods, SessionId),
+        (caller, admission): (&'a Caller, &'a Admission),
+    ) -> Entry<'a> {
+        let (devices, email) = (&self.beginning.devices, &owner.user.email);
+        let known = devices.known_device(caller, email, owner.credentials.hash());
+        Entry {
+            owner,
+            email,
+            methods,
+            session_id,
+            device: known.unwrap_or_else(|| devices.new_device()),
+            is_known: known.is_some(),
+            needs_lock: true,
+            caller,
+            admission,
+        }
     }
 
     /// Begins a session. Returns `None` if the account changed since it was read, or if `uses` returns
@@ -38,12 +69,12 @@ impl Gate {
             SignIn::SecondFactorRequired => {
                 let challenge = self.challenge(entry, ChallengePurpose::SecondFactor)?;
                 tracing::info!(target: LOG, user_id = user_id.get(), "Second factor required");
-                Err(LogInReason::SecondFactorRequired(challenge).into())
+                Err(LogInReason::SecondFactorRequired(Box::new(challenge)).into())
             }
             SignIn::EnrolmentRequired => {
                 let challenge = self.challenge(entry, ChallengePurpose::Enrolment)?;
                 tracing::info!(target: LOG, user_id = user_id.get(), "Second factor enrolment required");
-                Err(LogInReason::EnrolmentRequired(challenge).into())
+                Err(LogInReason::EnrolmentRequired(Box::new(challenge)).into())
             }
             SignIn::Refused(EntryRejection::Inactive) => {
                 Err(refused(LoginRejection::Inactive(user_id), entry.caller).into())
@@ -80,8 +111,17 @@ impl Gate {
         let claims = ChallengeClaims::new(user_id, entry.session_id, purpose, (entry.methods, password), clock.now());
         let claims = ChallengeClaims { forget: entry.caller.forget, ..claims };
         let token = issuance.issuer.sign(&Claims::Challenge(claims))?;
-        let is_enrolled = purpose == ChallengePurpose::SecondFactor;
-        let recovery_codes = is_enrolled && store.read(|tx| tx.factors().recovery_codes_left(user_id))? > 0;
-        Ok(Challenge { token, expires_in: purpose.lifetime(), recovery_codes })
+        let challenge = Challenge { token, expires_in: purpose.lifetime(), factors: Factors::default() };
+        if purpose == ChallengePurpose::Enrolment {
+            return Ok(challenge);
+        }
+        let (totp, passkeys, codes) = store.read(|tx| {
+            let totp = tx.factors().totp(user_id)?.iter().any(TotpFactor::is_confirmed);
+            Ok::<_, StoreError>((totp, tx.passkeys().list(user_id)?, tx.factors().recovery_codes_left(user_id)?))
+        })?;
+        // After a passkey that did not verify the user, only one that does is another factor.
+        let verification = entry.methods.contain_key();
+        let passkey = self.passkeys.request(PasskeyPurpose::SecondFactor, user_id, &passkeys, verification);
+        Ok(Challenge { factors: Factors { totp, passkey, recovery_codes: codes > 0 }, ..challenge })
     }
 }

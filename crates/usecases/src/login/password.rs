@@ -63,10 +63,10 @@ pub enum LogInReason {
     EmailUnverified,
     /// The password was correct, and the second factor is due.
     #[error("Second factor required")]
-    SecondFactorRequired(Challenge),
+    SecondFactorRequired(Box<Challenge>),
     /// The password was correct, but the account must set up a second factor before a login.
     #[error("A second factor must be set up")]
-    EnrolmentRequired(Challenge),
+    EnrolmentRequired(Box<Challenge>),
 }
 
 /// Error of a login.

@@ -15,7 +15,7 @@ pub struct Notices(Vec<Occasion>);
 
 impl Notices {
     /// Notices that can be disabled.
-    pub const ALL: [Occasion; 10] = [
+    pub const ALL: [Occasion; 12] = [
         Occasion::PasswordChanged,
         Occasion::EmailChanged,
         Occasion::NewDevice,
@@ -26,6 +26,8 @@ impl Notices {
         Occasion::RecoveryCodeUsed,
         Occasion::IdentityLinked,
         Occasion::IdentityUnlinked,
+        Occasion::PasskeyAdded,
+        Occasion::PasskeyRemoved,
     ];
 
     /// Creates a set with only these notices.

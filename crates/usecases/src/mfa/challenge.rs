@@ -2,6 +2,7 @@
 //! session.
 
 use super::{MfaError, MfaReason};
+use crate::passkeys::RequestOptions;
 use crate::tokens::{Authenticated, TokenError};
 use crate::verification::OneTimeTokens;
 use chrono::TimeDelta;
@@ -18,7 +19,18 @@ pub struct Challenge {
     pub token: String,
     /// Lifetime of the token.
     pub expires_in: TimeDelta,
-    /// `true` if the account has recovery codes left.
+    /// What completes the login; nothing if the account must set up a second factor.
+    pub factors: Factors,
+}
+
+/// Second factors that an account can present.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Factors {
+    /// `true` if it has an authenticator app.
+    pub totp: bool,
+    /// Options to sign with one of its passkeys, if it has one.
+    pub passkey: Option<RequestOptions>,
+    /// `true` if it has recovery codes left.
     pub recovery_codes: bool,
 }
 

@@ -29,6 +29,27 @@ impl FactorCode {
     }
 }
 
+/// What a user presents as a second factor. Redacted in `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub enum PresentedFactor {
+    /// A code.
+    Code(FactorCode),
+    /// Response of a passkey: JSON of the browser.
+    Passkey(String),
+}
+
+impl From<FactorCode> for PresentedFactor {
+    fn from(code: FactorCode) -> Self {
+        Self::Code(code)
+    }
+}
+
+impl fmt::Debug for PresentedFactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PresentedFactor(…)")
+    }
+}
+
 impl fmt::Debug for FactorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FactorCode(…)")

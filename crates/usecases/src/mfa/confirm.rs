@@ -1,14 +1,13 @@
 //! Confirms an authenticator app with its first code.
 
-use super::recovery_codes::new_codes;
 use super::second_factor::Match;
 use super::step_up::lock_session;
-use super::{Challenges, Enrollee, FactorCode, MfaError, MfaReason, SecondFactor};
+use super::{Challenges, Enabled, Enrollee, FactorCode, MfaError, MfaReason, SecondFactor};
 use crate::LOG;
 use crate::caller::Caller;
 use crate::failure::UseCaseError;
 use crate::limits::Admission;
-use crate::login::{Gate, LoggedIn, hash_contention};
+use crate::login::{Gate, LoggedIn};
 use crate::sessions::Entry;
 use crate::tokens::Authenticated;
 use chrono::{DateTime, SubsecRound, Utc};
@@ -16,7 +15,7 @@ use portcullis_domain::limits::DeviceId;
 use portcullis_domain::login::{Authentication, Method, Owner};
 use portcullis_domain::mail::Occasion;
 use portcullis_domain::mfa::{FactorId, RecoveryCode, TimeStep, TotpFactor};
-use portcullis_domain::sessions::{EndReason, KeepSessions, SessionId};
+use portcullis_domain::sessions::{EndReason, SessionId};
 use portcullis_domain::tokens::ChallengeClaims;
 use portcullis_ports::{StoreError, StoreExt, Tx};
 use std::fmt;
@@ -49,13 +48,6 @@ impl fmt::Debug for TotpConfirmed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TotpConfirmed(…)")
     }
-}
-
-/// What a confirmation changed.
-#[derive(Default)]
-struct Enabled {
-    recovery_codes: Option<Vec<RecoveryCode>>,
-    sessions_ended: u64,
 }
 
 /// A pending factor whose code was right.
@@ -96,7 +88,7 @@ impl ConfirmTotp {
             FactorCode::Recovery(_) | FactorCode::Unreadable => Ok(None),
         };
         let proof = self.second_factor.check_by(owner, known, caller, step)?.ok_or(MfaReason::WrongCode)?;
-        let Match::Step(_, step) = proof.code else { return Err(MfaReason::WrongCode.into()) };
+        let Match::Step(_, step) = proof.matched else { return Err(MfaReason::WrongCode.into()) };
         let confirming = Confirming { owner, id, step, at, caller };
         let (enabled, logged_in) = match &input.enrollee {
             Enrollee::Session(session) => (self.in_session(&confirming, session)?, None),
@@ -106,14 +98,17 @@ impl ConfirmTotp {
             }
         };
         self.second_factor.outbox.notify_worker();
-        let Enabled { recovery_codes, sessions_ended } = enabled;
+        let (recovery_codes, sessions_ended) = match enabled {
+            Some(Enabled { recovery_codes, sessions_ended }) => (Some(recovery_codes), sessions_ended),
+            None => (None, 0),
+        };
         tracing::info!(target: LOG, user_id = owner.user.id.get(), sessions = sessions_ended, "Second factor added");
         let factor = TotpFactor { confirmed_at: Some(at), last_used_at: Some(at), last_step: Some(step), ..pending };
         Ok(TotpConfirmed { factor, recovery_codes, sessions_ended, logged_in })
     }
 
     /// Confirms the factor from a session. Its user has then presented a second factor.
-    fn in_session(&self, confirming: &Confirming<'_>, session: &Authenticated) -> Result<Enabled, MfaError> {
+    fn in_session(&self, confirming: &Confirming<'_>, session: &Authenticated) -> Result<Option<Enabled>, MfaError> {
         self.challenges.store.write(|tx| {
             let (_, last) = lock_session(session, tx)?;
             if let Some(id) = session.session_id {
@@ -121,8 +116,8 @@ impl ConfirmTotp {
                 let by = Authentication::new(methods.with(Method::OneTimeCode), confirming.at);
                 tx.sessions().reauthenticate(id, &by)?;
             }
-            let enabled = self.confirm(confirming, session.session_id, tx)?;
-            enabled.ok_or_else(|| MfaReason::NotFound.into())
+            let confirmed = self.confirm(confirming, session.session_id, tx)?;
+            confirmed.ok_or_else(|| MfaReason::NotFound.into())
         })
     }
 
@@ -132,10 +127,10 @@ impl ConfirmTotp {
         confirming: &Confirming<'_>,
         challenge: &ChallengeClaims,
         known: Option<DeviceId>,
-    ) -> Result<(Enabled, LoggedIn), MfaError> {
+    ) -> Result<(Option<Enabled>, LoggedIn), MfaError> {
         let Confirming { owner, caller, .. } = *confirming;
         let caller = &caller.forgetting(challenge.forget);
-        let mut enabled = None;
+        let mut confirmed = None;
         let entry = Entry {
             owner,
             email: &owner.user.email,
@@ -148,39 +143,30 @@ impl ConfirmTotp {
             admission: &Admission::default(),
         };
         let logged_in = self.gate.pass(&entry, &mut |tx| {
-            enabled = self.confirm(confirming, None, tx)?;
-            Ok(enabled.is_some())
+            confirmed = self.confirm(confirming, None, tx)?;
+            Ok(confirmed.is_some())
         });
         let logged_in = logged_in.map_err(UseCaseError::convert)?.ok_or(MfaReason::Revoked)?;
-        Ok((enabled.unwrap_or_default(), logged_in))
+        Ok((confirmed.flatten(), logged_in))
     }
 
-    /// Confirms the factor of a locked account. Returns `None` if it is no longer pending.
+    /// Confirms the factor of a locked account. Returns `None` if it is no longer pending, else what the first
+    /// factor changed.
     fn confirm(
         &self,
         confirming: &Confirming<'_>,
         keep: Option<SessionId>,
         tx: &mut dyn Tx,
-    ) -> Result<Option<Enabled>, StoreError> {
+    ) -> Result<Option<Option<Enabled>>, StoreError> {
         let Confirming { id, step, at, caller, .. } = *confirming;
         let user_id = confirming.owner.user.id;
-        let Some(Owner { user, credentials }) = tx.credentials().owner(user_id)? else { return Ok(None) };
+        let Some(owner) = tx.credentials().owner(user_id)? else { return Ok(None) };
         if !tx.factors().confirm_totp(user_id, &id, step, at)? {
             return Ok(None);
         }
-        let mut enabled = Enabled::default();
-        if !credentials.has_second_factor() {
-            if !tx.credentials().replace(user_id, &credentials, &credentials.clone().marked())? {
-                return Err(hash_contention());
-            }
-            let (codes, digests) = new_codes(&*self.second_factor.entropy);
-            tx.factors().replace_recovery_codes(user_id, &digests)?;
-            let session_end = caller.session_end(EndReason::MfaEnabled, at);
-            enabled.sessions_ended = tx.sessions().end_all(user_id, &KeepSessions::from(keep), &session_end)?;
-            enabled.recovery_codes = Some(codes);
-        }
-        tx.factors().forget_devices(user_id)?;
-        self.second_factor.outbox.enqueue_notice(Occasion::FactorAdded, &user, &caller.cause(at), tx)?;
+        let session_end = caller.session_end(EndReason::MfaEnabled, at);
+        let enabled = self.second_factor.enable(&owner, (keep, &session_end), tx)?;
+        self.second_factor.outbox.enqueue_notice(Occasion::FactorAdded, &owner.user, &caller.cause(at), tx)?;
         Ok(Some(enabled))
     }
 }

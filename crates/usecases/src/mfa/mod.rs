@@ -4,6 +4,7 @@ mod challenge;
 mod code;
 mod confirm;
 mod devices;
+mod enable;
 mod enrol;
 mod error;
 mod overview;
@@ -16,22 +17,24 @@ mod second_factor;
 mod step_up;
 mod verify;
 
-pub use challenge::{Challenge, Challenges, Enrollee};
-pub use code::FactorCode;
+pub use challenge::{Challenge, Challenges, Enrollee, Factors};
+pub use code::{FactorCode, PresentedFactor};
 pub use confirm::{ConfirmTotp, TotpConfirmation, TotpConfirmed};
 pub use devices::{OwnDevice, TrustedDevices};
+pub use enable::Enabled;
 pub use enrol::{EnrolTotp, TotpEnrolled, TotpEnrolment};
 pub use error::{FactorConflict, MfaError, MfaReason};
 pub use overview::{FactorOverview, ListFactors};
 pub use reauthenticate::{
     NewAccessToken, Reauthenticate, ReauthenticateError, ReauthenticateReason, ReauthenticationInput,
+    ReauthenticationProof,
 };
 pub use recovery_codes::RenewRecoveryCodes;
 pub use remove::RemoveTotp;
-pub(crate) use remove::remove_factors;
+pub(crate) use remove::{complete_removal, remove_factors};
 pub use rename::RenameTotp;
 pub use reset::{MfaReset, ResetMfa};
 pub use second_factor::SecondFactor;
 pub(crate) use second_factor::{Proof, password_and};
-pub use step_up::{StepUp, StepUpRequired};
+pub use step_up::{PrepareReauthentication, ReauthenticationMethods, ReauthenticationOptions, StepUp, StepUpRequired};
 pub use verify::{SecondFactorVerification, VerifySecondFactor, VerifySecondFactorError, VerifySecondFactorReason};

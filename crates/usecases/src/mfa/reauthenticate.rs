@@ -1,17 +1,18 @@
 //! Authenticates the user of a session again, for calls that need recent authentication.
 
-use super::second_factor::{Proof, Used, password_and};
-use super::{FactorCode, SecondFactor};
+use super::second_factor::{Proof, Used};
+use super::{FactorCode, PresentedFactor, SecondFactor};
 use crate::LOG;
 use crate::caller::Caller;
 use crate::counted::Counted;
 use crate::failure::{DependencyError, Reason, UseCaseError};
 use crate::limits::{Admission, Attempt, LimitError};
-use crate::login::{Reauthentication, WrongPassword};
+use crate::login::{MAX_ATTEMPTS, Reauthentication, WrongPassword, hash_contention};
 use crate::tokens::{Authenticated, TokenFactory};
 use portcullis_domain::ErrorCode;
-use portcullis_domain::login::{Authentication, Owner};
+use portcullis_domain::login::{Authentication, Method, Methods, Owner};
 use portcullis_domain::mfa::RecoveryCode;
+use portcullis_domain::passkeys::PasskeyPurpose;
 use portcullis_domain::registration::Password;
 use portcullis_domain::sessions::SessionId;
 use portcullis_ports::StoreExt;
@@ -23,10 +24,27 @@ use std::sync::Arc;
 pub struct ReauthenticationInput {
     /// The session's user.
     pub session: Authenticated,
-    /// Password of the account.
-    pub password: Password,
-    /// Code of the second factor.
-    pub code: Option<FactorCode>,
+    /// What the user presents.
+    pub proof: ReauthenticationProof,
+}
+
+/// What a user presents to authenticate again. Redacted in `Debug`.
+pub enum ReauthenticationProof {
+    /// The password.
+    Password {
+        /// Password of the account.
+        password: Password,
+        /// Code of the second factor.
+        code: Option<FactorCode>,
+    },
+    /// Response of a passkey that verified the user: JSON of the browser.
+    Passkey(String),
+}
+
+impl fmt::Debug for ReauthenticationProof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReauthenticationProof(…)")
+    }
 }
 
 /// A new access token of the same session. Redacted in `Debug`.
@@ -50,7 +68,7 @@ impl fmt::Debug for NewAccessToken {
 /// Reason why the reauthentication failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReauthenticateReason {
-    /// The password or the code is wrong, or a code is missing.
+    /// The password, the code or the passkey is wrong, or a code is missing.
     #[error(transparent)]
     InvalidCredentials(#[from] WrongPassword),
     /// The session has ended, or the token belongs to none.
@@ -94,20 +112,29 @@ impl Counted for Reauthenticate {
         self.reauthentication.guesses.count(attempt)
     }
 
-    /// Checks the password and, if the account has a second factor, its code, and records the
-    /// authentication with the session.
+    /// Checks what was presented and records the authentication with the session.
     fn act(
         &self,
         input: &ReauthenticationInput,
         caller: &Caller,
         _: &Admission,
     ) -> Result<NewAccessToken, ReauthenticateError> {
-        let ReauthenticationInput { session, password, code } = input;
+        let ReauthenticationInput { session, proof } = input;
         let session_id = session.session_id.ok_or(ReauthenticateReason::NoSession)?;
-        let recorded = self.reauthentication.with_verified_password(session, password, caller, |owner| {
-            self.record(owner, code.as_ref(), session_id, caller)
-        });
-        let (by, Used { recovery_codes }) = recorded?;
+        let (by, Used { recovery_codes }) = match proof {
+            ReauthenticationProof::Password { password, code } => {
+                let code = code.clone().map(PresentedFactor::Code);
+                self.reauthentication.with_verified_password(session, password, caller, |owner| {
+                    let has_factor = owner.credentials.has_second_factor();
+                    let factor = code.as_ref().filter(|_| has_factor);
+                    if has_factor && factor.is_none() {
+                        return Err(wrong());
+                    }
+                    self.record(owner, (Method::Password.into(), factor), session_id, caller)
+                })?
+            }
+            ReauthenticationProof::Passkey(credential) => self.by_passkey(session, credential, session_id, caller)?,
+        };
         let user_id = session.user.id;
         let forget = session.forget;
         let issued = self.issuance.issue_access((user_id, session_id), by, forget);
@@ -118,24 +145,44 @@ impl Counted for Reauthenticate {
 }
 
 impl Reauthenticate {
-    /// Uses up the code and records the authentication. Returns `None` if the credentials have changed or the
-    /// code was used up since they were read.
+    /// Authenticates with a passkey, which proves both factors.
+    fn by_passkey(
+        &self,
+        session: &Authenticated,
+        credential: &str,
+        session_id: SessionId,
+        caller: &Caller,
+    ) -> Result<(Authentication, Used), ReauthenticateError> {
+        let factor = PresentedFactor::Passkey(credential.to_owned());
+        for _ in 0..MAX_ATTEMPTS {
+            let owner = self.second_factor.store.read(|tx| tx.credentials().owner(session.user.id))?;
+            let owner = owner.filter(|owner| owner.user.is_active).ok_or_else(wrong)?;
+            if let Some(done) = self.record(&owner, (Methods::none(), Some(&factor)), session_id, caller)? {
+                return Ok(done);
+            }
+        }
+        Err(hash_contention().into())
+    }
+
+    /// Checks and uses up the second factor, if any, and records the authentication. Returns `None` if the
+    /// credentials have changed or a code was used up since they were read.
     fn record(
         &self,
         owner: &Owner,
-        code: Option<&FactorCode>,
+        (first, factor): (Methods, Option<&PresentedFactor>),
         session_id: SessionId,
         caller: &Caller,
     ) -> Result<Option<(Authentication, Used)>, ReauthenticateError> {
-        let wrong = || ReauthenticateReason::from(WrongPassword);
-        let proof = if owner.credentials.has_second_factor() {
-            let code = code.ok_or_else(wrong)?;
-            let known = self.second_factor.known_device(owner, caller);
-            Some(self.second_factor.check(owner, code, known, caller)?.ok_or_else(wrong)?)
-        } else {
-            None
+        let proof = match factor {
+            None => None,
+            Some(factor) => {
+                let known = self.second_factor.known_device(owner, caller);
+                let presented = (factor, PasskeyPurpose::Reauthenticate, first);
+                Some(self.second_factor.check_presented(owner, presented, known, caller)?.ok_or_else(wrong)?)
+            }
         };
-        let by = Authentication::new(password_and(proof.as_ref()), self.second_factor.clock.now());
+        let methods = first.and(proof.as_ref().map(Proof::methods).unwrap_or_default());
+        let by = Authentication::new(methods, self.second_factor.clock.now());
         let recorded = self.second_factor.store.write(|tx| {
             if proof.as_ref().is_some_and(Proof::needs_lock) {
                 tx.sessions().lock_account(owner.user.id)?;
@@ -150,9 +197,17 @@ impl Reauthenticate {
             }
             Ok::<_, ReauthenticateError>(Some((by, used)))
         })?;
-        if let (Some(_), Some(proof)) = (&recorded, &proof) {
-            self.second_factor.report_use(proof, owner);
+        if let Some(proof) = proof {
+            if recorded.is_some() {
+                self.second_factor.report_use(&proof, owner);
+            } else if self.second_factor.is_spent(proof, owner, caller) {
+                return Err(wrong());
+            }
         }
         Ok(recorded)
     }
+}
+
+fn wrong() -> ReauthenticateError {
+    ReauthenticateReason::from(WrongPassword).into()
 }

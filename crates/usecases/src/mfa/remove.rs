@@ -6,9 +6,10 @@ use crate::caller::Caller;
 use crate::login::hash_contention;
 use crate::mail::{MailCause, Outbox};
 use crate::tokens::Authenticated;
+use chrono::{DateTime, Utc};
 use portcullis_domain::login::Owner;
 use portcullis_domain::mail::Occasion;
-use portcullis_domain::mfa::FactorId;
+use portcullis_domain::mfa::{FactorId, TotpFactor};
 use portcullis_domain::sessions::{EndReason, KeepSessions};
 use portcullis_ports::{Clock, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
@@ -29,6 +30,31 @@ pub(crate) fn remove_factors(
         return Err(hash_contention());
     }
     Ok(Owner { credentials: unmarked, ..owner })
+}
+
+/// Completes the removal of a second factor from a locked account: forgets its trusted devices. If no factor is
+/// left, removes the recovery codes and the mark, and ends every other session. Returns their number.
+pub(crate) fn complete_removal(
+    owner: Owner,
+    (outbox, is_required): (&Outbox, bool),
+    (session, caller): (&Authenticated, &Caller),
+    at: DateTime<Utc>,
+    tx: &mut dyn Tx,
+) -> Result<u64, MfaError> {
+    let user_id = owner.user.id;
+    tx.factors().forget_devices(user_id)?;
+    if tx.factors().totp(user_id)?.iter().any(TotpFactor::is_confirmed)
+        || tx.passkeys().list(user_id)?.iter().any(|passkey| passkey.second_factor)
+    {
+        return Ok(0);
+    }
+    if is_required {
+        return Err(MfaReason::Conflict(FactorConflict::Required).into());
+    }
+    let session_end = caller.session_end(EndReason::MfaDisabled, at);
+    // Sends no second notice, because no factor is left.
+    remove_factors(owner, (outbox, &caller.cause(at)), tx)?;
+    Ok(tx.sessions().end_all(user_id, &KeepSessions::from(session.session_id), &session_end)?)
 }
 
 /// Removes an authenticator app.
@@ -59,18 +85,8 @@ impl RemoveTotp {
             if !tx.factors().remove_totp(user_id, &id)? {
                 return Err(MfaReason::NotFound.into());
             }
-            tx.factors().forget_devices(user_id)?;
             self.outbox.enqueue_notice(Occasion::FactorRemoved, &owner.user, &caller.cause(at), tx)?;
-            if tx.factors().totp(user_id)?.iter().any(|factor| factor.is_confirmed()) {
-                return Ok(0);
-            }
-            if self.is_required {
-                return Err(MfaReason::Conflict(FactorConflict::Required).into());
-            }
-            let session_end = caller.session_end(EndReason::MfaDisabled, at);
-            // Sends no second notice, because no confirmed factor is left.
-            remove_factors(owner, (&self.outbox, &caller.cause(at)), tx)?;
-            Ok::<_, MfaError>(tx.sessions().end_all(user_id, &KeepSessions::from(session.session_id), &session_end)?)
+            complete_removal(owner, (&self.outbox, self.is_required), (session, caller), at, tx)
         })?;
         self.outbox.notify_worker();
         tracing::info!(target: LOG, user_id = user_id.get(), sessions, "Second factor removed");

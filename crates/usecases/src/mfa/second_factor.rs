@@ -1,13 +1,14 @@
 //! Checks and uses up the codes of second factors. Every use case that needs one shares the limits.
 
-use super::FactorCode;
 use super::recovery_codes::new_codes;
+use super::{FactorCode, PresentedFactor};
 use crate::LOG;
 use crate::caller::Caller;
 use crate::failure::{DependencyError, Reason, UseCaseError};
 use crate::limits::{Admission, DeviceCookies, LimitError, Limits};
 use crate::login::{Gate, LogInError, LoggedIn};
 use crate::mail::Outbox;
+use crate::passkeys::{PasskeyCeremonies, VerifiedPasskey, VerifyPasskeyError, report};
 use crate::sessions::Entry;
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::limits::DeviceId;
@@ -17,11 +18,13 @@ use portcullis_domain::mfa::{
     FactorId, MAX_TRUSTED_DEVICES, RecoveryCode, RecoveryCodeDigest, TimeStep, TotpCode, TotpFactor, TotpSecret,
     TrustedDevice, TrustedDeviceId, matching_step, sealing_context,
 };
+use portcullis_domain::passkeys::{PasskeyFault, PasskeyPurpose};
 use portcullis_domain::registration::UserId;
 use portcullis_ports::{
     Clock, Entropy, EntropyExt, SealError, Sealer, SecondFactorObserver, SecondFactorOutcome, Store, StoreError,
     StoreExt, TotpGenerator, Tx,
 };
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// Checks second factors.
@@ -32,6 +35,8 @@ pub struct SecondFactor {
     pub sealer: Arc<dyn Sealer>,
     /// Computes the codes of authenticator apps.
     pub totp: Arc<dyn TotpGenerator>,
+    /// Verifies signatures of passkeys.
+    pub passkeys: Arc<PasskeyCeremonies>,
     /// Notified of each attempt.
     pub observer: Arc<dyn SecondFactorObserver>,
     /// Limit on wrong codes.
@@ -48,17 +53,27 @@ pub struct SecondFactor {
     pub clock: Arc<dyn Clock>,
 }
 
-/// A right code that is not used up yet. Its charge is refunded when this is dropped.
+/// A right code or signature that is not used up yet. Its charge is refunded when this is dropped.
 pub(crate) struct Proof {
-    pub(super) code: Match,
-    _admission: Admission,
+    pub(super) matched: Match,
+    admission: Admission,
+    /// Fault of a signature that could not be used up.
+    fault: Cell<Option<PasskeyFault>>,
 }
 
 impl Proof {
-    /// Returns whether the account must be locked before the code is used up: only one call may find that it
-    /// used the last recovery code.
-    pub(crate) fn needs_lock(&self) -> bool {
-        matches!(self.code, Match::RecoveryCode(_))
+    /// Returns whether the account must be locked before the proof is used up: only one call may find that it
+    /// used the last recovery code, and passkeys are changed under the lock.
+    pub(crate) const fn needs_lock(&self) -> bool {
+        matches!(self.matched, Match::RecoveryCode(_) | Match::Passkey(_))
+    }
+
+    /// Returns what the user proved.
+    pub(super) fn methods(&self) -> Methods {
+        match &self.matched {
+            Match::Step(..) | Match::RecoveryCode(_) => Method::OneTimeCode.into(),
+            Match::Passkey(verified) => verified.methods(),
+        }
     }
 }
 
@@ -69,11 +84,12 @@ pub(super) struct Used {
     pub(super) recovery_codes: Option<Vec<RecoveryCode>>,
 }
 
-/// What a code matched.
-#[derive(Debug, Clone, Copy)]
+/// What a code or a signature matched.
+#[derive(Debug)]
 pub(super) enum Match {
     Step(FactorId, TimeStep),
     RecoveryCode(RecoveryCodeDigest),
+    Passkey(Box<VerifiedPasskey>),
 }
 
 /// Reason why a code was not judged.
@@ -101,6 +117,36 @@ impl SecondFactor {
         self.check_by(owner, device, caller, || self.find(owner.user.id, code))
     }
 
+    /// Counts and checks a code, or the signature of a passkey for this purpose. Together with `first` it must
+    /// prove several factors: the passkey that began a login does not complete it without the user's
+    /// verification.
+    pub(super) fn check_presented<R: Reason>(
+        &self,
+        owner: &Owner,
+        presented: (&PresentedFactor, PasskeyPurpose, Methods),
+        device: Option<DeviceId>,
+        caller: &Caller,
+    ) -> Result<Option<Proof>, UseCaseError<R>> {
+        let (factor, purpose, first) = presented;
+        self.check_by(owner, device, caller, || match factor {
+            PresentedFactor::Code(code) => self.find(owner.user.id, code),
+            PresentedFactor::Passkey(credential) => {
+                let account = Some(owner.user.id);
+                match self.passkeys.verify(credential, (purpose, account), caller, &*self.store) {
+                    Ok(verified) if first.and(verified.methods()).are_multi_factor() => {
+                        Ok(Some(Match::Passkey(Box::new(verified))))
+                    }
+                    Ok(_) => {
+                        report(PasskeyFault::UserVerification, account, caller);
+                        Ok(None)
+                    }
+                    Err(VerifyPasskeyError::Refused(_)) => Ok(None),
+                    Err(VerifyPasskeyError::Failed(error)) => Err(error.into()),
+                }
+            }
+        })
+    }
+
     /// Like [`check`](Self::check), with the check that `matches` does.
     pub(super) fn check_by<R: Reason>(
         &self,
@@ -125,15 +171,28 @@ impl SecondFactor {
             Err(MatchError::Failed(error)) => return Err(error.into()),
             Ok(matched) => matched,
         };
-        if let Some(code) = matched {
+        if let Some(matched) = matched {
             self.observer.on_attempt(SecondFactorOutcome::Right);
-            return Ok(Some(Proof { code, _admission: admission }));
+            return Ok(Some(Proof { matched, admission, fault: Cell::default() }));
         }
+        self.refuse(admission, owner, caller);
+        Ok(None)
+    }
+
+    /// Returns whether a signature can never be used up, and keeps its charge then. A code that was used up
+    /// before is wrong when it is checked again.
+    pub(super) fn is_spent(&self, proof: Proof, owner: &Owner, caller: &Caller) -> bool {
+        let Some(fault) = proof.fault.get() else { return false };
+        report(fault, Some(owner.user.id), caller);
+        self.refuse(proof.admission, owner, caller);
+        true
+    }
+
+    fn refuse(&self, admission: Admission, owner: &Owner, caller: &Caller) {
         admission.commit();
         self.observer.on_attempt(SecondFactorOutcome::Wrong);
         let client = caller.client.ip_address.map(tracing::field::display);
         tracing::warn!(target: LOG, user_id = owner.user.id.get(), client, "Second factor refused");
-        Ok(None)
     }
 
     /// Returns the caller's device, if the account knows it.
@@ -198,12 +257,16 @@ impl SecondFactor {
         tx: &mut dyn Tx,
     ) -> Result<Option<Used>, StoreError> {
         let (user, at) = (&owner.user, self.clock.now());
-        let digest = match proof.map(|proof| proof.code) {
-            None => return Ok(Some(Used::default())),
-            Some(Match::Step(id, step)) => return Ok(tx.factors().use_step(&id, step, at)?.then(Used::default)),
-            Some(Match::RecoveryCode(digest)) => digest,
+        let Some(proof) = proof else { return Ok(Some(Used::default())) };
+        let digest = match &proof.matched {
+            Match::Step(id, step) => return Ok(tx.factors().use_step(id, *step, at)?.then(Used::default)),
+            Match::RecoveryCode(digest) => digest,
+            Match::Passkey(verified) => {
+                proof.fault.set(verified.use_up(at, tx)?);
+                return Ok(proof.fault.get().is_none().then(Used::default));
+            }
         };
-        if !tx.factors().use_recovery_code(user.id, &digest, at)? {
+        if !tx.factors().use_recovery_code(user.id, digest, at)? {
             return Ok(None);
         }
         self.outbox.enqueue_notice(Occasion::RecoveryCodeUsed, user, &caller.cause(at), tx)?;
@@ -243,7 +306,7 @@ impl SecondFactor {
 
     /// Logs the use of a recovery code and wakes the email worker. Call it after the commit.
     pub(super) fn report_use(&self, proof: &Proof, owner: &Owner) {
-        if let Match::RecoveryCode(_) = proof.code {
+        if let Match::RecoveryCode(_) = proof.matched {
             tracing::warn!(target: LOG, user_id = owner.user.id.get(), "Recovery code used");
             self.outbox.notify_worker();
         }
@@ -272,6 +335,5 @@ impl SecondFactor {
 
 /// Returns the methods of a login with a password and, if there is a proof, a second factor.
 pub(crate) fn password_and(proof: Option<&Proof>) -> Methods {
-    let password = Methods::from(Method::Password);
-    if proof.is_some() { password.with(Method::OneTimeCode) } else { password }
+    Methods::from(Method::Password).and(proof.map(Proof::methods).unwrap_or_default())
 }

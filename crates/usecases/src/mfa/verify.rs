@@ -1,6 +1,6 @@
 //! Completes a login with the second factor.
 
-use super::{Challenges, FactorCode, SecondFactor};
+use super::{Challenges, PresentedFactor, SecondFactor};
 use crate::caller::Caller;
 use crate::counted::Counted;
 use crate::failure::{Reason, UseCaseError};
@@ -9,7 +9,7 @@ use crate::login::{Gate, LogInReason, LoggedIn, MAX_ATTEMPTS, hash_contention};
 use crate::sessions::Entry;
 use crate::tokens::TokenError;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::login::Method;
+use portcullis_domain::passkeys::PasskeyPurpose;
 use portcullis_domain::tokens::ChallengePurpose;
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ use std::sync::Arc;
 pub struct SecondFactorVerification {
     /// The challenge of the login.
     pub mfa_token: String,
-    /// Code of the second factor.
-    pub code: FactorCode,
+    /// The second factor.
+    pub factor: PresentedFactor,
     /// `true` to trust the device.
     pub remember_device: bool,
 }
@@ -29,6 +29,9 @@ pub enum VerifySecondFactorReason {
     /// The code is wrong or was used before.
     #[error("Wrong code, or used before")]
     WrongCode,
+    /// The passkey is not accepted. Only the log says why.
+    #[error("The passkey is not accepted")]
+    WrongPasskey,
     /// The challenge was refused.
     #[error("{0}")]
     Token(TokenError),
@@ -43,7 +46,7 @@ pub type VerifySecondFactorError = UseCaseError<VerifySecondFactorReason>;
 impl Reason for VerifySecondFactorReason {
     fn code(&self) -> ErrorCode {
         match self {
-            Self::WrongCode => ErrorCode::InvalidCredentials,
+            Self::WrongCode | Self::WrongPasskey => ErrorCode::InvalidCredentials,
             Self::Token(error) => error.code(),
             Self::LogIn(reason) => reason.code(),
         }
@@ -81,18 +84,19 @@ impl Counted for VerifySecondFactor {
         caller: &Caller,
         admission: &Admission,
     ) -> Result<LoggedIn, VerifySecondFactorError> {
-        let SecondFactorVerification { mfa_token, code, remember_device } = input;
+        let SecondFactorVerification { mfa_token, factor, remember_device } = input;
         let challenge = self.challenges.read(mfa_token, ChallengePurpose::SecondFactor).map_err(from_token_error)?;
         let caller = &caller.forgetting(challenge.forget);
         for _ in 0..MAX_ATTEMPTS {
             let owner = &self.challenges.owner(&challenge).map_err(from_token_error)?;
             let known = self.second_factor.known_device(owner, caller);
-            let proof = self.second_factor.check(owner, code, known, caller)?;
-            let proof = proof.ok_or(VerifySecondFactorReason::WrongCode)?;
+            let presented = (factor, PasskeyPurpose::SecondFactor, challenge.first);
+            let proof = self.second_factor.check_presented(owner, presented, known, caller)?;
+            let proof = proof.ok_or_else(|| wrong(factor))?;
             let entry = Entry {
                 owner,
                 email: &owner.user.email,
-                methods: challenge.first.with(Method::OneTimeCode),
+                methods: challenge.first.and(proof.methods()),
                 session_id: challenge.session_id,
                 device: self.second_factor.device(known, Some(&proof), *remember_device),
                 is_known: known.is_some(),
@@ -104,8 +108,18 @@ impl Counted for VerifySecondFactor {
             if let Some(logged_in) = logged_in.map_err(UseCaseError::convert)? {
                 return Ok(logged_in);
             }
+            if self.second_factor.is_spent(proof, owner, caller) {
+                return Err(wrong(factor).into());
+            }
         }
         Err(hash_contention().into())
+    }
+}
+
+const fn wrong(factor: &PresentedFactor) -> VerifySecondFactorReason {
+    match factor {
+        PresentedFactor::Code(_) => VerifySecondFactorReason::WrongCode,
+        PresentedFactor::Passkey(_) => VerifySecondFactorReason::WrongPasskey,
     }
 }
 

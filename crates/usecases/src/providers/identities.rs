@@ -5,11 +5,12 @@ use crate::caller::Caller;
 use crate::failure::{DependencyError, Reason, UseCaseError};
 use crate::mail::Outbox;
 use crate::mfa::{MfaReason, StepUp};
+use crate::passkeys::PasskeyCeremonies;
 use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::Occasion;
 use portcullis_domain::providers::{Identity, IdentityId};
-use portcullis_ports::{Store, StoreExt};
+use portcullis_ports::{Store, StoreError, StoreExt};
 use std::sync::Arc;
 
 /// Ways to sign in to an account.
@@ -19,6 +20,8 @@ pub struct IdentitiesListed {
     pub identities: Vec<Identity>,
     /// `true` if the account has a password.
     pub password: bool,
+    /// Number of passkeys.
+    pub passkeys: usize,
 }
 
 /// Lists the identities of a user's own account.
@@ -33,8 +36,11 @@ impl ListIdentities {
     /// # Errors
     /// Returns [`DependencyError`] if the store fails.
     pub fn run(&self, session: &Authenticated) -> Result<IdentitiesListed, DependencyError> {
-        let identities = self.store.read(|tx| tx.identities().list(session.user.id))?;
-        Ok(IdentitiesListed { identities, password: session.has_password })
+        let user_id = session.user.id;
+        let (identities, passkeys) = self
+            .store
+            .read(|tx| Ok::<_, StoreError>((tx.identities().list(user_id)?, tx.passkeys().list(user_id)?.len())))?;
+        Ok(IdentitiesListed { identities, password: session.has_password, passkeys })
     }
 }
 
@@ -68,6 +74,8 @@ pub struct UnlinkIdentity {
     pub store: Arc<dyn Store>,
     /// Requires recent authentication.
     pub step_up: Arc<StepUp>,
+    /// Passkeys that can sign in.
+    pub passkeys: Arc<PasskeyCeremonies>,
     /// Outbox for the notice.
     pub outbox: Arc<Outbox>,
 }
@@ -88,7 +96,7 @@ impl UnlinkIdentity {
             let owner = self.step_up.require(session, tx).map_err(UseCaseError::convert)?;
             let removed = tx.identities().remove(user_id, &id)?.ok_or(IdentityReason::NotFound)?;
             tx.sign_ins().revoke_codes(user_id)?;
-            if !owner.credentials.has_password() && tx.identities().list(user_id)?.is_empty() {
+            if !self.passkeys.can_sign_in(&owner, tx)? {
                 return Err(IdentityReason::LastSignInMethod.into());
             }
             let cause = caller.cause(self.step_up.clock.now());

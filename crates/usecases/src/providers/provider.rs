@@ -40,20 +40,9 @@ pub(super) fn federated_entry<'a>(
     (multi_factor, session_id): (bool, SessionId),
     (caller, admission): (&'a Caller, &'a Admission),
 ) -> Entry<'a> {
-    let (devices, email) = (&gate.beginning.devices, &owner.user.email);
-    let known = devices.known_device(caller, email, owner.credentials.hash());
     let methods = Methods::from(Method::Federated);
-    Entry {
-        owner,
-        email,
-        methods: if multi_factor { methods.with_provider_factors() } else { methods },
-        session_id,
-        device: known.unwrap_or_else(|| devices.new_device()),
-        is_known: known.is_some(),
-        needs_lock: true,
-        caller,
-        admission,
-    }
+    let methods = if multi_factor { methods.with_provider_factors() } else { methods };
+    gate.entry(owner, (methods, session_id), (caller, admission))
 }
 
 /// All configured providers.

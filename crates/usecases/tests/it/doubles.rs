@@ -1,7 +1,7 @@
 //! Test doubles: a blocklist and a readable token format.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use portcullis_domain::login::Method;
+use portcullis_domain::login::Methods;
 use portcullis_domain::registration::{Password, UserId};
 use portcullis_domain::sessions::SessionId;
 use portcullis_domain::tokens::{
@@ -15,7 +15,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Writes claims as `kind.user.jti.sid.iat.exp`, with `-` if there is no session. A challenge has its
-/// purpose as kind and the version of the password in place of the `jti`.
+/// purpose as kind, and the version of the password and its methods in place of the `jti`.
 #[derive(Default)]
 pub(crate) struct PlainTokens {
     pub(crate) broken: AtomicBool,
@@ -30,7 +30,7 @@ impl TokenIssuer for PlainTokens {
             Claims::Access(c) => ("access", c.user_id, c.jti.to_string(), c.session_id, [c.issued_at, c.expires_at]),
             Claims::Refresh(c) => ("refresh", c.user_id, c.jti.to_string(), c.session_id, [c.issued_at, c.expires_at]),
             Claims::Challenge(c) => {
-                let version = hex::encode(c.password.as_bytes());
+                let version = format!("{}+{}", hex::encode(c.password.as_bytes()), c.first.amr().join("+"));
                 (c.purpose.as_str(), c.user_id, version, Some(c.session_id), [c.issued_at, c.expires_at])
             }
         };
@@ -58,13 +58,14 @@ fn read(token: &str) -> Option<Claims> {
     let mut time = || Some(DateTime::UNIX_EPOCH + TimeDelta::seconds(parts.next()?.parse().ok()?));
     let (issued_at, expires_at, carried) = (time()?, time()?, CarriedClaims::default());
     if let Some(purpose) = ChallengePurpose::ALL.into_iter().find(|purpose| purpose.as_str() == kind) {
-        let password = PasswordVersion::new(hex::decode(jti).ok()?.try_into().ok()?);
+        let (version, amr) = jti.split_once('+')?;
+        let password = PasswordVersion::new(hex::decode(version).ok()?.try_into().ok()?);
         let session_id = session_id?;
         return Some(Claims::Challenge(ChallengeClaims {
             user_id,
             session_id,
             purpose,
-            first: Method::Password.into(),
+            first: Methods::from_amr(amr.split('+')),
             forget: false,
             password,
             issued_at,

@@ -98,8 +98,8 @@ fn cookie_copied_before_its_device_was_trusted_is_not() {
         let trusted = if place == Place::LogIn {
             ada.log_in(ada.store(), &in_full(&ada, true), Some(copied.clone())).unwrap().cookie
         } else {
-            let (mfa_token, code) = (ada.world.challenge(), ada.fresh_code());
-            let input = SecondFactorVerification { mfa_token, code, remember_device: true };
+            let (mfa_token, factor) = (ada.world.challenge(), ada.fresh_code().into());
+            let input = SecondFactorVerification { mfa_token, factor, remember_device: true };
             ada.verifying(ada.store()).run(&input, &with(Some(copied.clone()))).unwrap().cookie
         };
         let again = |cookie| ada.log_in(ada.store(), &login(EMAIL, PASSWORD), Some(cookie)).err();

@@ -14,9 +14,9 @@ use portcullis_ports::{Clock, Store, StoreError, StoreExt, TotpGenerator, Tx};
 use portcullis_testkit::{PlainSealer, PlainTotp};
 use portcullis_usecases::login::{LogInError, LogInReason, LoggedIn, PasswordLogin};
 use portcullis_usecases::mfa::{
-    Challenges, ConfirmTotp, EnrolTotp, Enrollee, FactorCode, Reauthenticate, ReauthenticationInput, RemoveTotp,
-    RenewRecoveryCodes, SecondFactorVerification, StepUp, TotpConfirmation, TotpConfirmed, TotpEnrolled, TotpEnrolment,
-    VerifySecondFactor,
+    Challenges, ConfirmTotp, EnrolTotp, Enrollee, FactorCode, Reauthenticate, ReauthenticationInput,
+    ReauthenticationProof, RemoveTotp, RenewRecoveryCodes, SecondFactorVerification, StepUp, TotpConfirmation,
+    TotpConfirmed, TotpEnrolled, TotpEnrolment, VerifySecondFactor,
 };
 use portcullis_usecases::tokens::{Authenticated, TokenPair};
 use portcullis_usecases::{Caller, Counted};
@@ -65,7 +65,8 @@ pub(crate) fn world() -> World {
 
 impl World {
     pub(crate) fn step_up(&self) -> Arc<StepUp> {
-        Arc::new(StepUp { policy: StepUpPolicy::default(), clock: self.clock.clone() })
+        let (passkeys, clock) = (self.ceremonies.clone(), self.clock.clone());
+        Arc::new(StepUp { policy: StepUpPolicy::default(), passkeys, clock })
     }
 
     pub(crate) fn challenges(&self, store: Arc<dyn Store>) -> Arc<Challenges> {
@@ -177,8 +178,8 @@ impl Ada {
         mfa_token: &str,
         code: &FactorCode,
     ) -> Result<LoggedIn, ErrorCode> {
-        let (mfa_token, code) = (mfa_token.to_owned(), code.clone());
-        let input = SecondFactorVerification { mfa_token, code, remember_device: false };
+        let (mfa_token, factor) = (mfa_token.to_owned(), code.clone().into());
+        let input = SecondFactorVerification { mfa_token, factor, remember_device: false };
         self.verifying(store).run(&input, &Caller::default()).map_err(|error| error.code())
     }
 
@@ -212,7 +213,8 @@ impl Ada {
                     issuance: self.world.issuance.clone(),
                 };
                 let (session, password) = (self.session(), Password::new(PASSWORD));
-                let input = ReauthenticationInput { session, password, code: Some(code.clone()) };
+                let proof = ReauthenticationProof::Password { password, code: Some(code.clone()) };
+                let input = ReauthenticationInput { session, proof };
                 let shown = verb.run(&input, &Caller::default()).map_err(|error| error.code());
                 shown.map(|shown| shown.recovery_codes)
             }

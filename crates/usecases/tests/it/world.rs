@@ -7,16 +7,20 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::login::{Credentials, EntryPolicy, Owner};
 use portcullis_domain::mail::Language;
 use portcullis_domain::maintenance::Retention;
+use portcullis_domain::passkeys::RelyingParty;
 use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, User, UserId};
 use portcullis_domain::sessions::{ClientInfo, SessionPolicy};
 use portcullis_domain::tokens::{IdempotencyKeyDigest, RefreshPolicy, TokenLifetimes};
 use portcullis_ports::{PasswordBlocklist, Store, StoreError, StoreExt};
-use portcullis_testkit::{FixedClock, MapLimiter, MemoryStore, PlainHasher, PlainSealer, PlainTotp, SeededEntropy};
+use portcullis_testkit::{
+    FixedClock, MapLimiter, MemoryStore, PlainHasher, PlainPasskeys, PlainSealer, PlainTotp, SeededEntropy,
+};
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits, Rules};
 use portcullis_usecases::login::{Gate, LogIn, LogInError, LoggedIn, PasswordLogin};
 use portcullis_usecases::mail::{Notices, Outbox};
 use portcullis_usecases::maintenance::Purge;
 use portcullis_usecases::mfa::SecondFactor;
+use portcullis_usecases::passkeys::{PasskeyCeremonies, PasskeyChallenges};
 use portcullis_usecases::registration::{PasswordScreening, Register, RegisterError, Registered, Registration};
 use portcullis_usecases::sessions::{BeginSession, LogOut, LoggedOut};
 use portcullis_usecases::tokens::{
@@ -34,6 +38,7 @@ pub(crate) struct World {
     pub(crate) tokens: Arc<PlainTokens>,
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) ceremonies: Arc<PasskeyCeremonies>,
     pub(crate) devices: Arc<DeviceCookies>,
     pub(crate) policy: RefreshPolicy,
     pub(crate) sessions: SessionPolicy,
@@ -62,8 +67,17 @@ impl World {
         let one_time = OneTimeTokens { authenticator: authenticator.clone(), entropy: entropy.clone() };
         let (one_time, notifier) = (Arc::new(one_time), Arc::new(CountingNotifier::default()));
         let outbox = Outbox { tokens: one_time.clone(), notices: Notices::default(), observer: notifier.clone() };
+        let origins = vec!["https://example.org".to_owned()];
+        let challenges =
+            PasskeyChallenges { signer: authenticator.clone(), entropy: entropy.clone(), clock: clock.clone() };
+        let ceremonies = PasskeyCeremonies {
+            party: Some(RelyingParty { id: "example.org".to_owned(), origins }),
+            verifier: Arc::new(PlainPasskeys),
+            challenges,
+        };
         Self {
             limits: Arc::new(Limits::off()),
+            ceremonies: Arc::new(ceremonies),
             devices: Arc::new(DeviceCookies { authenticator, entropy, clock: clock.clone() }),
             store: Arc::new(MemoryStore::new()),
             hasher: Arc::new(PlainHasher::default()),
@@ -160,7 +174,7 @@ impl World {
             guesses: self.guesses(),
             devices: self.devices.clone(),
             outbox: self.outbox.clone(),
-            gate: Arc::new(Gate { policy, beginning }),
+            gate: Arc::new(Gate { policy, beginning, passkeys: self.ceremonies.clone() }),
         }
     }
 
@@ -169,6 +183,7 @@ impl World {
             store,
             sealer: Arc::new(PlainSealer),
             totp: Arc::new(PlainTotp),
+            passkeys: self.ceremonies.clone(),
             observer: Arc::new(()),
             limits: self.limits.clone(),
             devices: self.devices.clone(),

@@ -13,13 +13,14 @@ use portcullis_domain::sessions::SessionPolicy;
 use portcullis_domain::tokens::TokenLifetimes;
 use portcullis_domain::verification::{OneTimeToken, OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest};
 use portcullis_ports::{Clock, MacSigner, Sealer, StoreError, StoreExt, TotpGenerator, Tx};
-use portcullis_testkit::{MemoryStore, PlainHasher, PlainSealer, PlainTotp, SeededEntropy};
+use portcullis_testkit::{MemoryStore, PlainHasher, PlainPasskeys, PlainSealer, PlainTotp, SeededEntropy};
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
 use portcullis_usecases::login::{Gate, OwnerProof, Reauthentication};
 use portcullis_usecases::mail::{Notices, Outbox};
 use portcullis_usecases::mfa::{
     Challenges, ConfirmTotp, Enrollee, FactorCode, RemoveTotp, SecondFactor, StepUp, TotpConfirmation,
 };
+use portcullis_usecases::passkeys::{PasskeyCeremonies, PasskeyChallenges};
 use portcullis_usecases::recovery::{ChangePassword, PasswordChange, PasswordReset, ResetPassword};
 use portcullis_usecases::registration::PasswordScreening;
 use portcullis_usecases::sessions::BeginSession;
@@ -118,6 +119,13 @@ fn devices(clock: Arc<dyn Clock>) -> Arc<DeviceCookies> {
     Arc::new(DeviceCookies { authenticator: Arc::new(OneCode), entropy: Arc::new(SeededEntropy::new(0)), clock })
 }
 
+/// The model has no passkeys.
+pub(crate) fn passkeys_off(clock: Arc<dyn Clock>) -> Arc<PasskeyCeremonies> {
+    let (signer, entropy) = (Arc::new(OneCode), Arc::new(SeededEntropy::new(0)));
+    let challenges = PasskeyChallenges { signer, entropy, clock };
+    Arc::new(PasskeyCeremonies { party: None, verifier: Arc::new(PlainPasskeys), challenges })
+}
+
 impl Run {
     /// The model has no rate limits.
     fn guesses(&self, store: &Arc<TapeStore>) -> Arc<Guesses> {
@@ -125,11 +133,16 @@ impl Run {
         Arc::new(Guesses { limits, devices: devices(self.clock()), store })
     }
 
+    fn step_up(&self) -> Arc<StepUp> {
+        let passkeys = passkeys_off(self.clock());
+        Arc::new(StepUp { policy: StepUpPolicy::default(), passkeys, clock: self.clock() })
+    }
+
     /// Returns whether the owner could change the password.
     pub(crate) fn change_password(&self, store: &Arc<TapeStore>, owner: Authenticated) -> bool {
         let (hasher, guesses) = (Arc::new(PlainHasher::default()), self.guesses(store));
         let devices = devices(self.clock());
-        let step_up = Arc::new(StepUp { policy: StepUpPolicy::default(), clock: self.clock() });
+        let step_up = self.step_up();
         let owners = Arc::new(Reauthentication { store: store.clone(), hasher, guesses, devices, step_up });
         let verb =
             ChangePassword { reauthentication: owners, screening: screening(), outbox: outbox(), clock: self.clock() };
@@ -161,6 +174,7 @@ impl Run {
             store: store.clone(),
             sealer: Arc::new(PlainSealer),
             totp: Arc::new(PlainTotp),
+            passkeys: passkeys_off(clock.clone()),
             observer: Arc::new(()),
             limits: Arc::new(Limits::off()),
             devices: devices(clock.clone()),
@@ -180,17 +194,18 @@ impl Run {
             always_claims: false,
             clock: clock.clone(),
         };
-        let (gate, tokens) = (Arc::new(Gate { policy: EntryPolicy::default(), beginning }), one_time_tokens());
+        let passkeys = passkeys_off(clock.clone());
+        let (gate, tokens) = (Gate { policy: EntryPolicy::default(), beginning, passkeys }, one_time_tokens());
         let challenges = Arc::new(Challenges { store: store.clone(), verifier: issuer, tokens, clock: clock.clone() });
         let code = PlainTotp.code(&TotpSecret::from_random(SECRET), TimeStep::at(clock.now()));
         let (enrollee, code) = (Enrollee::Session(owner), FactorCode::Totp(code));
         let input = TotpConfirmation { enrollee, id: factor_id(), code };
-        ConfirmTotp { challenges, second_factor, gate }.run(&input, &Caller::default()).is_ok()
+        ConfirmTotp { challenges, second_factor, gate: Arc::new(gate) }.run(&input, &Caller::default()).is_ok()
     }
 
     /// Returns whether the owner could remove the account's last authenticator app.
     pub(crate) fn remove_factor(&self, store: &Arc<TapeStore>, owner: &Authenticated) -> bool {
-        let step_up = Arc::new(StepUp { policy: StepUpPolicy::default(), clock: self.clock() });
+        let step_up = self.step_up();
         let (store, outbox, clock) = (store.clone(), outbox(), self.clock());
         let verb = RemoveTotp { store, step_up, outbox, is_required: false, clock };
         verb.run(owner, factor_id(), &Caller::default()).is_ok()

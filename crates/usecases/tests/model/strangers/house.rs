@@ -3,6 +3,7 @@
 
 use super::doubles::{ContextBlocklist, CountingNotifier, PlainAuthenticator, PlainTokens};
 use super::steps::{Person, State};
+use crate::accounts::passkeys_off;
 use chrono::{DateTime, TimeDelta};
 use portcullis_domain::login::{EntryPolicy, Owner, StepUpPolicy};
 use portcullis_domain::mail::{MailContent, Occasion, RenderedMail};
@@ -120,7 +121,8 @@ impl House {
 
     fn owners(&self) -> Arc<Reauthentication> {
         let (store, hasher, devices) = (self.store.clone(), self.hasher.clone(), self.devices.clone());
-        let step_up = Arc::new(StepUp { policy: StepUpPolicy::default(), clock: self.clock.clone() });
+        let (passkeys, clock) = (passkeys_off(self.clock.clone()), self.clock.clone());
+        let step_up = Arc::new(StepUp { policy: StepUpPolicy::default(), passkeys, clock });
         Arc::new(Reauthentication { store, hasher, guesses: self.guesses(), devices, step_up })
     }
 
@@ -157,10 +159,12 @@ impl House {
             always_claims: false,
             clock: self.clock.clone(),
         };
+        let passkeys = passkeys_off(self.clock.clone());
         let second_factor = SecondFactor {
             store: self.store.clone(),
             sealer: Arc::new(PlainSealer),
             totp: Arc::new(PlainTotp),
+            passkeys: passkeys.clone(),
             observer: Arc::new(()),
             limits: self.limits.clone(),
             devices: self.devices.clone(),
@@ -176,7 +180,7 @@ impl House {
             guesses: self.guesses(),
             devices: self.devices.clone(),
             outbox: self.outbox.clone(),
-            gate: Arc::new(Gate { policy: EntryPolicy::default(), beginning }),
+            gate: Arc::new(Gate { policy: EntryPolicy::default(), beginning, passkeys }),
         };
         let (email, password) = (address(email), Password::new(password));
         verb.run(&PasswordLogin { email, password, code: None, remember_device: false }, &on(device)).ok()
