@@ -14,8 +14,11 @@ use portcullis_usecases::limits::Limits;
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::mail::RequestLink;
 use portcullis_usecases::mfa::{
-    Challenges, ConfirmTotp, EnrolTotp, ListFactors, Reauthenticate, RemoveTotp, RenameTotp, RenewRecoveryCodes,
-    TrustedDevices, VerifySecondFactor,
+    Challenges, ConfirmTotp, EnrolTotp, ListFactors, PrepareReauthentication, Reauthenticate, RemoveTotp, RenameTotp,
+    RenewRecoveryCodes, TrustedDevices, VerifySecondFactor,
+};
+use portcullis_usecases::passkeys::{
+    AddPasskey, ListPasskeys, LogInWithPasskey, PasskeyCeremonies, PreparePasskey, RemovePasskey, RenamePasskey,
 };
 use portcullis_usecases::providers::{
     CompleteSignIn, ExchangeCode, ListIdentities, NativeSignIn, Providers, StartLink, StartSignIn, UnlinkIdentity,
@@ -46,6 +49,8 @@ pub struct Api {
     pub verification: VerificationUseCases,
     /// Use cases for second factors and recent authentication.
     pub mfa: MfaUseCases,
+    /// Use cases for passkeys.
+    pub passkeys: PasskeyUseCases,
     /// Use cases for sign-in with providers.
     pub providers: ProviderUseCases,
     /// Ends a session by one of its tokens.
@@ -114,8 +119,28 @@ pub struct MfaUseCases {
     pub verify: VerifySecondFactor,
     /// Lists and forgets a user's own trusted devices.
     pub devices: TrustedDevices,
+    /// Returns the ways to authenticate again.
+    pub prepare_reauthentication: PrepareReauthentication,
     /// Authenticates the user of a session again.
     pub reauthenticate: Reauthenticate,
+}
+
+/// Use cases for passkeys.
+pub struct PasskeyUseCases {
+    /// Issues the options of a sign-in.
+    pub ceremonies: Arc<PasskeyCeremonies>,
+    /// Prepares the registration of a passkey.
+    pub prepare: PreparePasskey,
+    /// Adds a passkey.
+    pub add: AddPasskey,
+    /// Lists a user's own passkeys.
+    pub list: ListPasskeys,
+    /// Renames a passkey.
+    pub rename: RenamePasskey,
+    /// Removes a passkey.
+    pub remove: RemovePasskey,
+    /// Signs in with a passkey.
+    pub log_in: LogInWithPasskey,
 }
 
 /// Use cases for sign-in with providers.
@@ -172,6 +197,8 @@ pub struct HttpConfig {
     pub app_name: String,
     /// Origin of `PUBLIC_URL` as browsers spell it; the service's pages are served there.
     pub public_origin: String,
+    /// Origins on other domains that may use passkeys of this service; none: the list is not served.
+    pub related_origins: Vec<String>,
     /// Account pages that this service serves itself.
     pub account_pages: AccountPages,
     /// Origins allowed by CORS (Fetch standard).

@@ -8,7 +8,9 @@ use crate::request_gate::RequestGate;
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderValue, USER_AGENT};
 use actix_web::web::Data;
+use portcullis_domain::limits::Source;
 use portcullis_domain::sessions::{ClientInfo, UserAgent};
+use portcullis_usecases::limits::Attempt;
 use portcullis_usecases::{CANCEL_GRACE, Caller, Counted};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,6 +67,12 @@ impl<'a> Call<'a> {
     /// Creates the header that sets the device cookie.
     pub(crate) fn set_device_cookie(&self, cookie: &str) -> Option<HeaderValue> {
         limits::set_device_cookie(self.request, self.api, &self.address, cookie)
+    }
+
+    /// Charges the source for a call without a bearer token.
+    pub(crate) async fn count(&self) -> Result<(), ApiError> {
+        let source = self.address.address.map(Source::from_ip);
+        limits::admit(self.api, &self.address, Attempt::Call(source)).await.map(drop)
     }
 
     /// Counts the call, and executes it if it is admitted.

@@ -19,6 +19,7 @@ mod mfa;
 mod middleware;
 mod openapi;
 mod pages;
+mod passkeys;
 mod providers;
 mod recovery;
 mod registration;
@@ -33,8 +34,8 @@ mod tokens;
 mod verification;
 
 pub use api::{
-    AccountPages, Api, HttpConfig, Lanes, MfaUseCases, ProviderUseCases, RecoveryUseCases, SessionUseCases,
-    VerificationUseCases,
+    AccountPages, Api, HttpConfig, Lanes, MfaUseCases, PasskeyUseCases, ProviderUseCases, RecoveryUseCases,
+    SessionUseCases, VerificationUseCases,
 };
 pub use lanes::{BatchLane, BatchSettings, Lane, LaneLoad, LaneObserver, LaneSettings, OutboundLanes};
 pub use limits::{ForwardedHeader, ParseProxiesError, TrustedProxies};

@@ -2,7 +2,9 @@
 //! document are made from it.
 
 use crate::body::{self, Input};
-use crate::{health, keys, login, mfa, pages, providers, recovery, registration, sessions, tokens, verification};
+use crate::{
+    health, keys, login, mfa, pages, passkeys, providers, recovery, registration, sessions, tokens, verification,
+};
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder};
 use paperclip::actix::web::{self, Route, ServiceConfig};
@@ -27,6 +29,7 @@ impl Table {
         login::routes(&mut table);
         tokens::routes(&mut table);
         mfa::routes(&mut table);
+        passkeys::routes(&mut table);
         providers::routes(&mut table);
         sessions::routes(&mut table);
         registration::routes(&mut table);

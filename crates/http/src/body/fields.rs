@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 pub(super) enum Value {
     String(String),
     Bool(bool),
+    /// Object, as its JSON text.
+    Object(String),
     Null,
     Other,
 }
@@ -85,11 +87,27 @@ impl Fields {
         self.note(member, || json!({ "type": "string" }));
         match self.members.remove(member.name) {
             Some(Value::String(text)) => Some(text),
-            Some(Value::Bool(_) | Value::Null | Value::Other) => {
+            Some(Value::Bool(_) | Value::Object(_) | Value::Null | Value::Other) => {
                 self.push_error(member, "string_type", "Input should be a valid string")
             }
             None => self.push_error(member, "missing", "Field required"),
         }
+    }
+
+    /// Reads a JSON object, and returns its text. The limit on bodies bounds it.
+    pub(crate) fn object(&mut self, member: Member) -> Option<String> {
+        let example = || serde_json::from_str::<Json>(member.example).unwrap_or_default();
+        self.note(member, || json!({ "type": "object", "example": example() }));
+        match self.members.remove(member.name) {
+            Some(Value::Object(text)) => Some(text),
+            Some(_) => self.push_error(member, "malformed", "Input should be an object"),
+            None => self.push_error(member, "missing", "Field required"),
+        }
+    }
+
+    /// Reads an optional JSON object. The inner `None` means missing or null.
+    pub(crate) fn optional_object(&mut self, member: Member) -> Option<Option<String>> {
+        if self.has(member) { self.object(member).map(Some) } else { Some(None) }
     }
 
     /// Reads a token that this service signed.
@@ -174,7 +192,7 @@ impl Fields {
             Some(Value::String(text)) if self.form && matches!(&*text, "true" | "on" | "false") => {
                 Some(text != "false")
             }
-            Some(Value::String(_) | Value::Null | Value::Other) => {
+            Some(Value::String(_) | Value::Object(_) | Value::Null | Value::Other) => {
                 self.push_error(member, "bool_type", "Input should be a valid boolean")
             }
         }

@@ -42,6 +42,11 @@ pub(crate) const CODE: Member =
     member("code", "Authenticator code or recovery code. Ignored if the account has no second factor.", "123456");
 pub(crate) const RECOVERY_CODE: Member =
     member("recovery_code", "Recovery code, if `code` is missing.", "7K3M-9QXA-2VTC-H5WN");
+pub(crate) const CREDENTIAL: Member = Member {
+    name: "credential",
+    about: "Response of the browser: `credential.toJSON()` of the WebAuthn API.",
+    example: r#"{"id":"-h1PYWRKJ3v7fNUmVcJd6Q","rawId":"-h1PYWRKJ3v7fNUmVcJd6Q","type":"public-key","response":{},"clientExtensionResults":{}}"#,
+};
 pub(crate) const REMEMBER: Member = member(
     "remember",
     "False to let the browser forget the cookies when it closes. Only counts in cookie mode.",

@@ -98,11 +98,6 @@ impl ApiError {
         Self { fields, ..Self::new(ErrorCode::Validation, "Request validation failed") }
     }
 
-    /// Creates the error for a new password that is too common.
-    pub(super) fn common_password(field: &'static str, message: String) -> Self {
-        Self::validation(vec![FieldError { field, code: "password_common", message }])
-    }
-
     /// Creates the error for a message that is not valid HTTP.
     pub(crate) fn bare(status: StatusCode, message: &'static str) -> Self {
         Self { bare: Some(status), close: true, ..Self::new(ErrorCode::Validation, message) }

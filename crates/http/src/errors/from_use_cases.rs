@@ -1,10 +1,16 @@
 //! Conversions from use-case errors to [`ApiError`].
 
-use super::ApiError;
+use super::{ApiError, FieldError};
+use crate::body::CREDENTIAL;
+use crate::openapi::json_patch;
+use crate::passkeys::PublicKeyRequestOptions;
 use portcullis_domain::ErrorCode;
 use portcullis_usecases::limits::LimitError;
 use portcullis_usecases::login::{LogInReason, ReauthenticationReason};
-use portcullis_usecases::mfa::{MfaReason, ReauthenticateReason, VerifySecondFactorReason};
+use portcullis_usecases::mfa::{
+    Challenge, Factors, MfaReason, ReauthenticateReason, ReauthenticationMethods, VerifySecondFactorReason,
+};
+use portcullis_usecases::passkeys::{PasskeyLogInReason, PasskeyReason, PasskeysOff};
 use portcullis_usecases::providers::{
     CodeReason, FlowRejection, IdTokenReason, IdentityReason, LinkStart, NoAccount, ProviderReason,
 };
@@ -23,6 +29,11 @@ pub(crate) trait Described: Reason {
     /// Member of the request that holds a new password.
     const NEW_PASSWORD: &'static str = "new_password";
 
+    /// Returns the invalid member of the request, if the reason is one: a new password that is too common.
+    fn field_error(&self) -> FieldError {
+        FieldError { field: Self::NEW_PASSWORD, code: "password_common", message: self.to_string() }
+    }
+
     /// Returns an object with details for the client.
     fn details(&self) -> Option<Value> {
         None
@@ -40,10 +51,17 @@ impl Described for LogInReason {
     fn details(&self) -> Option<Value> {
         match self {
             Self::SecondFactorRequired(challenge) => {
-                let recovery = challenge.recovery_codes.then_some("recovery_code");
-                let methods: Vec<_> = std::iter::once("totp").chain(recovery).collect();
-                let expires_in = challenge.expires_in.num_seconds();
-                Some(json!({ "mfa_token": challenge.token, "expires_in": expires_in, "methods": methods }))
+                let Challenge { token, expires_in, factors } = &**challenge;
+                let Factors { totp, passkey, recovery_codes } = factors;
+                let methods = [(*totp, "totp"), (passkey.is_some(), "passkey"), (*recovery_codes, "recovery_code")];
+                let mut details = json!({
+                    "mfa_token": token,
+                    "expires_in": expires_in.num_seconds(),
+                    "methods": accepted(&methods),
+                });
+                let public_key = passkey.clone().map(PublicKeyRequestOptions::from);
+                json_patch(&mut details, &json!({ "publicKey": public_key }));
+                Some(details)
             }
             Self::EnrolmentRequired(challenge) => {
                 let expires_in = challenge.expires_in.num_seconds();
@@ -58,7 +76,7 @@ impl Described for MfaReason {
     fn details(&self) -> Option<Value> {
         match self {
             Self::StepUp(required) => {
-                let methods = reauthentication_methods(required.password, required.second_factor);
+                let methods = reauthentication_methods(&required.methods);
                 Some(json!({ "max_age": required.max_age.num_seconds(), "methods": methods }))
             }
             Self::Conflict(conflict) => Some(json!({ "reason": conflict.as_str() })),
@@ -106,6 +124,33 @@ impl Described for NoAccount {
         Some(json!({ "reason": self.0.as_str() }))
     }
 }
+impl Described for PasskeysOff {}
+
+impl Described for PasskeyLogInReason {
+    fn details(&self) -> Option<Value> {
+        match self {
+            Self::Refused { unknown } => unknown.then(|| json!({ "unknown_credential": true })),
+            Self::LogIn(reason) => reason.details(),
+            Self::Off(_) => None,
+        }
+    }
+}
+
+impl Described for PasskeyReason {
+    fn field_error(&self) -> FieldError {
+        let code = if let Self::Refused(fault) = self { fault.as_str() } else { "value_error" };
+        FieldError { field: CREDENTIAL.name, code, message: self.to_string() }
+    }
+
+    fn details(&self) -> Option<Value> {
+        match self {
+            Self::Conflict(conflict) => Some(json!({ "reason": conflict.as_str() })),
+            Self::Session(reason) => reason.details(),
+            Self::Off(_) | Self::NotFound | Self::Refused(_) => None,
+        }
+    }
+}
+
 impl Described for ProviderReason {}
 impl Described for ReauthenticateReason {}
 
@@ -115,11 +160,14 @@ impl Described for VerifySecondFactorReason {
     }
 }
 
-/// Returns what an account can present to authenticate again. A code alone is refused, so an account without a
-/// password has nothing to present: its user signs in again.
-pub(crate) fn reauthentication_methods(password: bool, second_factor: bool) -> Vec<&'static str> {
-    let methods = [(password, "password"), (password && second_factor, "totp")];
-    methods.into_iter().filter_map(|(is_accepted, method)| is_accepted.then_some(method)).collect()
+/// Returns the names of what an account can present to authenticate again.
+pub(crate) fn reauthentication_methods(methods: &ReauthenticationMethods) -> Vec<&'static str> {
+    let ReauthenticationMethods { password, totp, passkey } = *methods;
+    accepted(&[(password, "password"), (totp, "totp"), (passkey, "passkey")])
+}
+
+fn accepted(methods: &[(bool, &'static str)]) -> Vec<&'static str> {
+    methods.iter().filter_map(|(is_accepted, method)| is_accepted.then_some(*method)).collect()
 }
 
 impl Described for NoSuchSession {}
@@ -139,7 +187,7 @@ impl Described for RegisterReason {
 impl<R: Described> From<R> for ApiError {
     fn from(reason: R) -> Self {
         match reason.code() {
-            ErrorCode::Validation => Self::common_password(R::NEW_PASSWORD, reason.to_string()),
+            ErrorCode::Validation => Self::validation(vec![reason.field_error()]),
             code => Self {
                 details: reason.details().map(Box::new),
                 retry_after: (code == ErrorCode::Unavailable).then_some(Duration::from_secs(1)),

@@ -1,16 +1,22 @@
 //! DTOs of second factors.
 
 use super::qr;
-use crate::body::{CODE, FACTOR_NAME, Fields, Input, MFA_TOKEN, Member, PASSWORD, RECOVERY_CODE, REMEMBER_DEVICE};
+use crate::body::{
+    CODE, CREDENTIAL, FACTOR_NAME, Fields, Input, MFA_TOKEN, Member, PASSWORD, RECOVERY_CODE, REMEMBER_DEVICE,
+};
 use crate::errors::ApiError;
+use crate::passkeys::PublicKeyRequestOptions;
 use crate::time::rfc3339;
 use crate::tokens::Issued;
 use paperclip::actix::Apiv2Schema;
 use portcullis_domain::mail::DeviceLabel;
 use portcullis_domain::mfa::{FactorName, TotpFactor};
-use portcullis_domain::registration::{Password, PasswordPolicy};
+use portcullis_domain::registration::PasswordPolicy;
 use portcullis_domain::sessions::ClientInfo;
-use portcullis_usecases::mfa::{FactorCode, FactorOverview, OwnDevice, SecondFactorVerification, TotpEnrolled};
+use portcullis_usecases::mfa::{
+    FactorCode, FactorOverview, OwnDevice, PresentedFactor, ReauthenticationProof, SecondFactorVerification,
+    TotpEnrolled,
+};
 use serde::{Deserialize, Serialize};
 
 /// Returns the name of a device. Its parts are from a fixed list.
@@ -72,7 +78,7 @@ impl Input for ConfirmTotpRequest {
     }
 }
 
-/// Second factor of a login: a code or a recovery code.
+/// Second factor of a login: a code, a recovery code or the response of a passkey.
 #[derive(Apiv2Schema)]
 pub(crate) struct VerifyMfaRequest;
 
@@ -82,29 +88,43 @@ impl Input for VerifyMfaRequest {
 
     fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Self::Command> {
         let mfa_token = fields.jwt(MFA_TOKEN);
-        let code = if fields.is_filled(RECOVERY_CODE) && !fields.is_filled(CODE) {
-            fields.required_code(RECOVERY_CODE, FactorCode::recovery)
-        } else {
-            fields.required_code(CODE, FactorCode::parse)
+        let credential = fields.optional_object(Member {
+            about: "Response of a passkey, if `code` and `recovery_code` are missing: `credential.toJSON()` of the WebAuthn API.",
+            ..CREDENTIAL
+        });
+        let has_recovery_code = fields.is_filled(RECOVERY_CODE);
+        let factor = match credential {
+            _ if fields.is_filled(CODE) => fields.required_code(CODE, FactorCode::parse).map(PresentedFactor::from),
+            _ if has_recovery_code => fields.required_code(RECOVERY_CODE, FactorCode::recovery).map(Into::into),
+            Some(Some(credential)) => Some(PresentedFactor::Passkey(credential)),
+            Some(None) => fields.required_code(CODE, FactorCode::parse).map(PresentedFactor::from),
+            None => None,
         };
         let (remember_device, forget) = (fields.optional_bool(REMEMBER_DEVICE), fields.forget());
-        let (mfa_token, code, remember_device) = (mfa_token?, code?, remember_device?);
-        Some((SecondFactorVerification { mfa_token, code, remember_device }, forget?))
+        let (mfa_token, factor, remember_device) = (mfa_token?, factor?, remember_device?);
+        Some((SecondFactorVerification { mfa_token, factor, remember_device }, forget?))
     }
 }
 
-/// Password of the session's user, and a code if the account has a second factor.
+/// Password of the session's user, and a code if the account has a second factor; or the response of a passkey.
 #[derive(Apiv2Schema)]
 pub(crate) struct ReauthenticateRequest;
 
 impl Input for ReauthenticateRequest {
-    /// Password and code.
-    type Command = (Password, Option<FactorCode>);
+    type Command = ReauthenticationProof;
 
-    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<Self::Command> {
-        let password = fields.password(PASSWORD);
+    fn read(fields: &mut Fields, _: &PasswordPolicy) -> Option<ReauthenticationProof> {
+        let credential = fields.optional_object(Member {
+            about: "Response of a passkey, if `password` is missing: `credential.toJSON()` of the WebAuthn API.",
+            ..CREDENTIAL
+        });
+        let is_password = fields.has(PASSWORD) || matches!(credential, Some(None));
+        let password = is_password.then(|| fields.password(PASSWORD));
         let code = fields.factor_code(CODE);
-        Some((password?, code?))
+        match (password, credential) {
+            (Some(password), _) => Some(ReauthenticationProof::Password { password: password?, code: code? }),
+            (None, credential) => credential?.map(ReauthenticationProof::Passkey),
+        }
     }
 }
 
@@ -206,9 +226,13 @@ pub(crate) struct RecoveryCodesResponse {
 
 /// Ways to authenticate again.
 #[derive(Serialize, Apiv2Schema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct ReauthenticationOptionsResponse {
-    /// What the account can present: `password`, `totp`.
+    /// What the account can present: `password`, `totp`, `passkey`.
     pub(super) methods: Vec<&'static str>,
+    /// Options to sign with a passkey. Only if the account has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) public_key: Option<PublicKeyRequestOptions>,
 }
 
 /// New access token of the same session.

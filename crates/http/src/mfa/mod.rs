@@ -7,6 +7,7 @@ use crate::api::{Api, with_store};
 use crate::body::Body;
 use crate::call::{Call, CallLane};
 use crate::errors::{ApiError, reauthentication_methods};
+use crate::passkeys::PublicKeyRequestOptions;
 use crate::reply::{Created, NoContent, Reply};
 use crate::routes::{Table, responds};
 use crate::tokens::{Bearer, Issued, Transport, exposed};
@@ -165,9 +166,10 @@ async fn renew_recovery_codes(api: Data<Api>, bearer: Bearer) -> Result<Reply<Re
 
 /// Complete a login
 ///
-/// Begins the session of a login whose response was `AUTH_MFA_REQUIRED`. Each code works once. Returns 401
-/// for a wrong code, after which the `mfa_token` stays valid, and if the token is invalid, has expired or
-/// has begun a session. Wrong codes count by account: returns 429 after too many.
+/// Begins the session of a login whose response was `AUTH_MFA_REQUIRED`. Send one of `code`, `recovery_code` and
+/// `credential`, the response of a passkey to the `publicKey` of that response. Each works once. Returns 401 for a
+/// wrong one, after which the `mfa_token` stays valid, and if the token is invalid, has expired or has begun a
+/// session. Wrong ones count by account: returns 429 after too many.
 #[api_v2_operation(operation_id = "verify_mfa", tags(mfa))]
 async fn verify(
     api: Data<Api>,
@@ -213,23 +215,29 @@ async fn forget_device(api: Data<Api>, bearer: Bearer, path: Path<IdPath>) -> Re
 
 /// Get ways to authenticate again
 ///
-/// Returns what the account can present at `/auth/reauthenticate`: nothing if it has no password. Its user signs
-/// in with the provider again.
+/// Returns what the account can present at `/auth/reauthenticate`, with options for
+/// `PublicKeyCredential.parseRequestOptionsFromJSON` if it has a passkey. An account without a password and a
+/// passkey has nothing to present: its user signs in with the provider again.
 #[api_v2_operation(operation_id = "reauthentication_options", tags(mfa))]
 async fn reauthentication_options(
     api: Data<Api>,
     bearer: Bearer,
 ) -> Result<Reply<ReauthenticationOptionsResponse>, ApiError> {
     let session = bearer.authenticate(&api).await?;
-    let methods = reauthentication_methods(session.has_password, session.second_factor);
-    Ok(Reply::ok(ReauthenticationOptionsResponse { methods }))
+    let options = with_store(api, move |api| api.mfa.prepare_reauthentication.run(&session)).await??;
+    let public_key = options.passkey.map(PublicKeyRequestOptions::from);
+    Ok(Reply::secret(ReauthenticationOptionsResponse {
+        methods: reauthentication_methods(&options.methods),
+        public_key,
+    }))
 }
 
 /// Authenticate again
 ///
 /// Makes the authentication of the session recent, and returns a new access token. The refresh token stays
-/// the same. If the account has a second factor, also send its `code`. Returns 401 for a wrong password,
-/// which counts like a failed login, and for a wrong or missing code. Returns 429 after too many.
+/// the same. If the account has a second factor, also send its `code`; or send only the `credential` of a passkey
+/// that verified the user. Returns 401 for a wrong password or passkey, which counts like a failed login, and for
+/// a wrong or missing code. Returns 429 after too many.
 #[api_v2_operation(operation_id = "reauthenticate", tags(mfa))]
 async fn reauthenticate(
     api: Data<Api>,
@@ -238,8 +246,7 @@ async fn reauthenticate(
     bearer: Bearer,
     body: Body<ReauthenticateRequest>,
 ) -> Result<Reply<ReauthenticateResponse>, ApiError> {
-    let (password, code) = body.0;
-    let input = ReauthenticationInput { session: bearer.authenticate(&api).await?, password, code };
+    let input = ReauthenticationInput { session: bearer.authenticate(&api).await?, proof: body.0 };
     let call = Call::new(&api, &request);
     let token = call.counted(|api| &api.mfa.reauthenticate, input, CallLane::Crypto).await?;
     Ok(Issued::from(token).reply(&call, transport, ReauthenticateResponse))

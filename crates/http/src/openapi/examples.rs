@@ -4,9 +4,11 @@
 use crate::body;
 use crate::errors::{ApiError, Problem};
 use crate::lanes::LaneError;
+use crate::passkeys::NO_RELATED_ORIGINS;
 use portcullis_domain::ErrorCode;
 use portcullis_usecases::login::LogInReason;
 use portcullis_usecases::mfa::{FactorConflict, MfaReason, VerifySecondFactorReason};
+use portcullis_usecases::passkeys::{PasskeyConflict, PasskeyLogInReason, PasskeyReason, PasskeysOff};
 use portcullis_usecases::registration::RegisterReason;
 use portcullis_usecases::sessions::NoSuchSession;
 use portcullis_usecases::tokens::TokenError;
@@ -28,6 +30,7 @@ fn sent(operation: &str, code: ErrorCode) -> ApiError {
         ErrorCode::InvalidCredentials => match operation {
             "confirm_totp" => MfaReason::WrongCode.into(),
             "verify_mfa" => VerifySecondFactorReason::WrongCode.into(),
+            "login_with_passkey" => PasskeyLogInReason::Refused { unknown: false }.into(),
             _ => LogInReason::InvalidCredentials.into(),
         },
         ErrorCode::EmailUnverified => LogInReason::EmailUnverified.into(),
@@ -43,11 +46,18 @@ fn sent(operation: &str, code: ErrorCode) -> ApiError {
         ErrorCode::NotFound => match operation {
             "revoke_session" | "session_events" => NoSuchSession.into(),
             "forget_trusted_device" => MfaReason::DeviceNotFound.into(),
+            "rename_passkey" | "remove_passkey" => PasskeyReason::NotFound.into(),
+            "passkey_options" | "add_passkey" | "passkeys" | "passkey_login_options" | "login_with_passkey" => {
+                PasskeysOff.into()
+            }
+            "related_origins" => ApiError::new(code, NO_RELATED_ORIGINS),
             _ => MfaReason::NotFound.into(),
         },
         ErrorCode::Conflict => match operation {
             "enrol_totp" => MfaReason::Conflict(FactorConflict::TooMany).into(),
             "remove_totp" => MfaReason::Conflict(FactorConflict::Required).into(),
+            "add_passkey" => PasskeyReason::Conflict(PasskeyConflict::Taken).into(),
+            "remove_passkey" => PasskeyReason::Conflict(PasskeyConflict::LastSignInMethod).into(),
             _ => RegisterReason::EmailTaken.into(),
         },
         ErrorCode::PayloadTooLarge => body::too_large(),

@@ -115,8 +115,10 @@ pub(crate) fn schema(name: &str) -> Value {
 fn meaning(operation: &str, code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::InvalidCredentials => match operation {
-            "confirm_totp" | "verify_mfa" => "The code is wrong or was used before.",
-            "reauthenticate" => "The password or the code is wrong, or the code is missing.",
+            "confirm_totp" => "The code is wrong or was used before.",
+            "verify_mfa" => "The code or the passkey is wrong, or was used before.",
+            "reauthenticate" => "The password, the code or the passkey is wrong, or the code is missing.",
+            "login_with_passkey" => "The passkey is not accepted, or its account is inactive.",
             _ => "Wrong email or password, or inactive account.",
         },
         ErrorCode::TokenInvalid => "The token is missing, malformed, forged, unknown or of the wrong type.",

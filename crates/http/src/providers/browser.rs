@@ -1,7 +1,7 @@
 //! Requests of a browser on its way to a provider and back. Errors are pages, since a person sees them.
 
 use super::query::{CallbackQuery, StartError, StartQuery};
-use super::{count, state_too_long, unknown_provider, with_provider};
+use super::{state_too_long, unknown_provider, with_providers};
 use crate::api::{Api, with_store};
 use crate::body;
 use crate::call::Call;
@@ -31,7 +31,7 @@ const SECURE_FLOW: &str = "__Host-portcullis_flow";
 /// `GET …/start`: sends the browser to the provider.
 pub(super) async fn start(api: Data<Api>, request: HttpRequest, name: Path<String>) -> HttpResponse {
     let reader = PageContext::of(&request, &api);
-    if let Err(error) = count(&api, &Call::new(&api, &request)).await {
+    if let Err(error) = Call::new(&api, &request).count().await {
         return reader.failed_sign_in(SignInProblem::Unavailable, error);
     }
     let providers = &api.providers.providers;
@@ -71,7 +71,7 @@ pub(super) async fn start(api: Data<Api>, request: HttpRequest, name: Path<Strin
 /// a form of another site, but with the `GET` that follows.
 pub(super) async fn posted_callback(api: Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let reader = PageContext::of(&request, &api);
-    if let Err(error) = count(&api, &Call::new(&api, &request)).await {
+    if let Err(error) = Call::new(&api, &request).count().await {
         return reader.failed_sign_in(SignInProblem::Unavailable, error);
     }
     match body::form_text(&request, payload.into_inner()).await {
@@ -98,7 +98,7 @@ async fn complete(
     callback: ProviderCallback,
 ) -> Result<CallbackResponse, ApiError> {
     let call = Call::new(api, request);
-    count(api, &call).await?;
+    call.count().await?;
     let state = SignInSecret::parse(&callback.state);
     let own = state.and_then(|state| read_cookie(request, &own_cookie(api, &state)));
     let browsers: Vec<_> = read_cookie(request, flow_cookie(api)).into_iter().chain(own).collect();
@@ -118,7 +118,7 @@ async fn complete(
 /// `GET …/connect`: names the account and the provider, and asks for confirmation.
 pub(super) async fn open_link(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     let reader = PageContext::of(&request, &api);
-    if let Err(error) = count(&api, &Call::new(&api, &request)).await {
+    if let Err(error) = Call::new(&api, &request).count().await {
         return refused_link(&reader, error);
     }
     let token = account::token_of(&request).unwrap_or_default();
@@ -148,7 +148,7 @@ pub(super) async fn confirm_link(api: Data<Api>, request: HttpRequest, payload: 
 }
 
 async fn connect(api: &Data<Api>, request: &HttpRequest, payload: Payload) -> Result<(StartedFlow, String), ApiError> {
-    count(api, &Call::new(api, request)).await?;
+    Call::new(api, request).count().await?;
     let mut fields = account::form(request, api, payload).await?;
     let token = fields.optional("token").unwrap_or_default();
     let device = own_device_cookie(request.headers(), api);

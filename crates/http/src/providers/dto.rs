@@ -170,6 +170,7 @@ pub(crate) struct IdentityResponse {
 impl IdentitiesResponse {
     /// Lists the identities. A provider that is no longer configured has its name as its label.
     pub(super) fn of(listed: IdentitiesListed, providers: &Providers) -> Self {
+        let passkeys = u32::try_from(listed.passkeys).unwrap_or(u32::MAX);
         let label = |identity: &Identity| {
             let name = identity.provider.as_str();
             providers.find(name).map_or(name, |provider| &provider.label).to_owned()
@@ -182,6 +183,6 @@ impl IdentitiesResponse {
             created_at: rfc3339(identity.created_at),
             last_used_at: identity.last_used_at.map(rfc3339),
         });
-        Self { identities: identities.collect(), password: listed.password, passkeys: 0 }
+        Self { identities: identities.collect(), password: listed.password, passkeys }
     }
 }

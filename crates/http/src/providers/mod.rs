@@ -8,7 +8,6 @@ use crate::api::{Api, with_store};
 use crate::body::Body;
 use crate::call::{Call, CallLane};
 use crate::errors::{ApiError, FieldError};
-use crate::limits;
 use crate::reply::{NoContent, Reply};
 use crate::routes::{Table, responds};
 use crate::tokens::{Bearer, Issued, Transport};
@@ -22,9 +21,7 @@ use dto::{
 use paperclip::actix::api_v2_operation;
 use paperclip::actix::web::Path;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::limits::Source;
 use portcullis_domain::providers::{IdentityId, LINK_START_LIFETIME};
-use portcullis_usecases::limits::Attempt;
 use portcullis_usecases::providers::{IdTokenReason, IdTokenSignIn, IdentityReason, ProviderReason, SignInStart};
 use std::convert::identity;
 
@@ -75,7 +72,7 @@ pub(crate) fn routes(table: &mut Table) {
 /// with a `code` for `/auth/code`, or with an `error`.
 #[api_v2_operation(operation_id = "providers", tags(providers))]
 async fn list(api: Data<Api>, request: HttpRequest) -> Result<Reply<ProvidersResponse>, ApiError> {
-    count(&api, &Call::new(&api, &request)).await?;
+    Call::new(&api, &request).count().await?;
     Ok(Reply::ok(ProvidersResponse::of(&api.providers.providers)))
 }
 
@@ -140,10 +137,9 @@ async fn id_token(
 ) -> Result<Reply<Issued>, ApiError> {
     let (input, forget) = body.0;
     let call = Call::new(&api, &request).forgetting(forget);
-    count(&api, &call).await?;
-    let name = path.into_inner().name;
-    let input = IdTokenSignIn { provider: name.clone(), ..input };
-    let verified = with_provider(&api, &name, move |api| api.providers.native.verify(&input)).await?;
+    call.count().await?;
+    let input = IdTokenSignIn { provider: path.into_inner().name, ..input };
+    let verified = with_providers(&api, move |api| api.providers.native.verify(&input)).await?;
     let verified = verified.map_err(IdTokenReason::from)?;
     let logged_in = call.counted(|api| &api.providers.native, verified, CallLane::Store).await?;
     Ok(Issued::from(logged_in).reply(&call, transport, identity))
@@ -176,14 +172,8 @@ async fn unlink(
     Ok(NoContent::default())
 }
 
-/// Charges the source for a call without a bearer token.
-async fn count(api: &Data<Api>, call: &Call<'_>) -> Result<(), ApiError> {
-    let source = call.address.address.map(Source::from_ip);
-    limits::admit(api, &call.address, Attempt::Call(source)).await.map(drop)
-}
-
-/// Runs work that may call a provider, in the provider's lane.
-async fn with_provider<T: Send + 'static>(
+/// Runs work that may call a provider.
+async fn with_providers<T: Send + 'static>(
     api: &Data<Api>,
     name: &str,
     work: impl FnOnce(&Api) -> T + Send + 'static,
