@@ -1,7 +1,8 @@
 //! Conformance of stores: deleting accounts.
 
 use super::prelude::*;
-use super::{factors, identities};
+use super::{factors, identities, passkeys};
+use portcullis_domain::passkeys::UserHandle;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
@@ -47,6 +48,8 @@ pub fn account_deletion_removes_exactly_its_own_rows_in_batches(store: &dyn Stor
             tx.factors().replace_recovery_codes(user.id, &[factors::code(number)])?;
             tx.factors().trust(&factors::device(user, number, 60))?;
             tx.identities().insert(&identities::identity(user, number))?;
+            tx.passkeys().insert(&passkeys::passkey(user, number))?;
+            tx.passkeys().set_handle(user.id, &UserHandle::from_random([number; 32]))?;
             tx.sign_ins().insert_code(&identities::code(user, number))
         })?;
     }
@@ -57,8 +60,8 @@ pub fn account_deletion_removes_exactly_its_own_rows_in_batches(store: &dyn Stor
         steps.push(strip(store, ada.id, 4)?);
     }
     assert!(steps.iter().all(|rows| *rows <= 4), "{steps:?}");
-    let (sessions, rest) = (4 + 3 + 6, 2 + 2 + 3 + 2);
-    assert_eq!(steps.iter().sum::<u64>(), sessions + rest, "with links, mails, factors, identity and code");
+    let (sessions, rest) = (4 + 3 + 6, 2 + 2 + 3 + 3);
+    assert_eq!(steps.iter().sum::<u64>(), sessions + rest, "with links, mails, factors, passkey, identity and code");
     assert!(finish(store, ada.id)? && finish(store, ada.id)?, "gone is gone");
     assert_eq!(store.read(|tx| tx.users().list_marked_deleted(10))?, []);
     assert_eq!(rows(store)?, (1, 1), "another's are left alone");
@@ -71,6 +74,10 @@ pub fn account_deletion_removes_exactly_its_own_rows_in_batches(store: &dyn Stor
     assert_eq!(store.read(|tx| tx.factors().trusted_devices(bob.id, at(0)))?.len(), 1);
     assert_eq!(store.read(|tx| tx.identities().list(ada.id))?, []);
     assert_eq!(store.read(|tx| tx.identities().list(bob.id))?, [identities::identity(&bob, 2)]);
+    let passkeys = [&ada, &bob].map(|user| store.read(|tx| tx.passkeys().list(user.id)));
+    assert_eq!(passkeys, [Ok(vec![]), Ok(vec![passkeys::passkey(&bob, 2)])]);
+    let handles = [&ada, &bob].map(|user| store.read(|tx| tx.passkeys().handle(user.id)));
+    assert_eq!(handles, [Ok(None), Ok(Some(UserHandle::from_random([2; 32])))]);
     let codes = [(&ada, 1), (&bob, 2)].map(|(user, number)| identities::code(user, number).digest);
     let [adas, bobs] = codes.map(|code| store.read(|tx| tx.sign_ins().code(&code)));
     assert_eq!((adas?, bobs?), (None, Some(identities::code(&bob, 2))));

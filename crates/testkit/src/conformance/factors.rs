@@ -290,7 +290,7 @@ fn codes_left(store: &dyn Store, user: &User) -> Result<u32, StoreError> {
 
 /// Returns whether the account has a second factor, as its owner, as one of the owners of its email address
 /// and as a bearer.
-fn has_second_factor(store: &dyn Store, user: &User) -> Result<[bool; 3], StoreError> {
+pub(super) fn has_second_factor(store: &dyn Store, user: &User) -> Result<[bool; 3], StoreError> {
     let owner = store.read(|tx| tx.credentials().owner(user.id))?;
     let owners = store.read(|tx| tx.credentials().owners(&user.email))?;
     let key = BearerIdentity { user_id: user.id, session_id: None };

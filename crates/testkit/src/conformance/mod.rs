@@ -12,6 +12,7 @@ pub mod identities;
 pub mod limits;
 pub mod mail;
 pub mod maintenance;
+pub mod passkeys;
 mod prelude;
 pub mod races;
 pub mod registration;
@@ -101,6 +102,10 @@ macro_rules! store_promises {
                 all_second_factors_of_an_account_are_removed_together,
                 secrets_are_listed_page_by_page_and_resealed_if_unchanged,
                 expired_pending_factors_and_devices_are_deleted;
+            passkeys: a_passkey_is_kept_as_it_is, one_of_many_registrations_of_a_credential_wins,
+                an_account_gets_one_user_handle, a_use_counts_if_the_counter_grows,
+                only_its_owner_renames_and_removes_a_passkey, a_passkey_may_be_a_second_factor,
+                a_challenge_is_used_once, expired_challenges_are_deleted;
             identities: an_identity_is_found_byte_for_byte, one_of_many_links_of_an_identity_wins,
                 use_of_an_identity_is_recorded, only_its_owner_removes_an_identity,
                 a_flow_is_kept_until_it_is_spent_once, a_sign_in_code_is_used_once_or_revoked_unused,

@@ -5,6 +5,9 @@ use portcullis_diesel::StoreOptions;
 use portcullis_domain::login::Credentials;
 use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::mfa::{FactorId, FactorName, SealedSecret, TotpFactor, TrustedDevice, TrustedDeviceId};
+use portcullis_domain::passkeys::{
+    Aaguid, Algorithm, AuthenticatorFlags, CredentialId, Passkey, PasskeyId, default_name,
+};
 use portcullis_domain::providers::{
     Identity, IdentityId, IdentityKey, ProviderName, SignInCode, SignInCodeDigest, SignInFlow, StateDigest,
 };
@@ -134,6 +137,27 @@ pub(crate) fn device(user_id: UserId) -> TrustedDevice {
         client: ClientInfo::default(),
         created_at: now(),
         expires_at: now() + TimeDelta::seconds(60),
+    }
+}
+
+/// Creates a passkey.
+pub(crate) fn passkey(user_id: UserId) -> Passkey {
+    Passkey {
+        id: PasskeyId::from_random([7; 16]),
+        user_id,
+        credential_id: CredentialId::new(vec![7; 16]).unwrap(),
+        public_key: vec![7; 77],
+        algorithm: Algorithm::Es256,
+        rp_id: "example.com".to_owned(),
+        counter: 0,
+        flags: AuthenticatorFlags(5),
+        discoverable: true,
+        aaguid: Aaguid([0; 16]),
+        transports: Vec::new(),
+        name: default_name(),
+        second_factor: false,
+        created_at: now(),
+        last_used_at: None,
     }
 }
 

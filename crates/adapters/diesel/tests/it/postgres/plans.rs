@@ -12,7 +12,8 @@ fn every_query_goes_by_an_index() {
     let statements = statements(|run| {
         sandbox.execute(
             "TRUNCATE users, refresh_tokens, sessions, session_events, one_time_tokens, outbox, totp_factors, \
-             recovery_codes, trusted_devices, identities, sign_in_flows, sign_in_codes, used_id_tokens",
+             recovery_codes, trusted_devices, passkeys, used_challenges, identities, sign_in_flows, sign_in_codes, \
+             used_id_tokens",
         );
         run(&store);
     });

@@ -2,10 +2,12 @@
 
 use super::{Sandbox, TestDatabase};
 use crate::samples::{
-    account_with_token, accounts, clock, code, device, factor, flow, identity, now, order, patient, record, rotation,
+    account_with_token, accounts, clock, code, device, factor, flow, identity, now, order, passkey, patient, record,
+    rotation,
 };
 use chrono::TimeDelta;
 use portcullis_diesel::{Migrations, OpenError, SqliteStore};
+use portcullis_domain::passkeys::UserHandle;
 use portcullis_domain::tokens::Jti;
 use portcullis_domain::verification::TokenDigest;
 use portcullis_ports::{Store, StoreError, StoreExt};
@@ -24,6 +26,8 @@ fn damaged(table: &'static str, column: &'static str, value: &str) -> StoreError
         tx.one_time_tokens().upsert(&record(user.id))?;
         tx.factors().replace_pending(&factor(user.id))?;
         tx.factors().trust(&device(user.id))?;
+        tx.passkeys().insert(&passkey(user.id))?;
+        tx.passkeys().set_handle(user.id, &UserHandle::from_random([7; 32]))?;
         tx.identities().insert(&identity(user.id))?;
         tx.sign_ins().insert_flow(&flow())?;
         tx.sign_ins().insert_code(&code(user.id))?;
@@ -41,6 +45,8 @@ fn damaged(table: &'static str, column: &'static str, value: &str) -> StoreError
         "identities" => store.read(|tx| tx.identities().find(&identity(user.id).key)).map(drop),
         "sign_in_flows" => store.read(|tx| tx.sign_ins().flow(&flow().state)).map(drop),
         "sign_in_codes" => store.read(|tx| tx.sign_ins().code(&code(user.id).digest)).map(drop),
+        "passkeys" => store.read(|tx| tx.passkeys().list(user.id)).map(drop),
+        "users" if column == "passkey_handle" => store.read(|tx| tx.passkeys().handle(user.id)).map(drop),
         "users" => store.read(|tx| tx.users().find(user.id)).map(drop),
         _ => store.read(|tx| tx.refresh_tokens().find(jti())).map(drop),
     };
@@ -120,6 +126,30 @@ fn damaged_second_factors_are_reported_by_table_column_and_number() {
         ("trusted_devices", "device_id", "'x'", "not a device identifier"),
         ("trusted_devices", "device", "x'00'", "not 32 bytes"),
         ("trusted_devices", "ip_address", "'x'", "not an address"),
+    ] {
+        let expected = StoreError::Corrupt { table, column, id: 1, reason: reason.to_owned() };
+        assert_eq!(damaged(table, column, value), expected, "{table}.{column} = {value}");
+    }
+}
+
+#[test]
+fn damaged_passkeys_are_reported_by_table_column_and_number() {
+    for (table, column, value, reason) in [
+        ("passkeys", "passkey_id", "'x'", "not a passkey identifier"),
+        ("passkeys", "credential_id", "x''", "not 1 to 1023 bytes"),
+        ("passkeys", "public_key", "'x'", "not binary"),
+        ("passkeys", "algorithm", "-9", "not a supported algorithm"),
+        ("passkeys", "rp_id", "x'00'", "not text"),
+        ("passkeys", "counter", "-1", "out of range"),
+        ("passkeys", "counter", "4294967296", "out of range"),
+        ("passkeys", "flags", "256", "out of range"),
+        ("passkeys", "discoverable", "2", "neither 0 nor 1"),
+        ("passkeys", "aaguid", "x'00'", "not 16 bytes"),
+        ("passkeys", "transports", "x'00'", "not text"),
+        ("passkeys", "name", "cast(x'61ff' AS text)", "not UTF-8"),
+        ("passkeys", "second_factor", "'x'", "not an integer"),
+        ("passkeys", "last_used_at", "'never'", "not a time"),
+        ("users", "passkey_handle", "x'00'", "not 32 bytes"),
     ] {
         let expected = StoreError::Corrupt { table, column, id: 1, reason: reason.to_owned() };
         assert_eq!(damaged(table, column, value), expected, "{table}.{column} = {value}");
