@@ -9,8 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// unknown token (RFC 9700 §4.14.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Retention of a token, a pending second factor, a trusted device or a sign-in under way after its
-    /// expiry, as a margin for clock skew. At least zero.
+    /// Retention of a token, a pending second factor, a trusted device, a used challenge or a sign-in under
+    /// way after its expiry, as a margin for clock skew. At least zero.
     pub after_expiry: TimeDelta,
     /// Retention of a session and its timeline after its end or maximum age, of a one-time token after
     /// its expiry (so that it is reported as expired, not unknown), and of a dead email. At least zero.
@@ -25,8 +25,8 @@ impl Default for Retention {
 }
 
 impl Retention {
-    /// Returns the deletion cutoff for refresh tokens, trusted devices and sign-ins under way. Those that
-    /// expired at or before it may be deleted. Leaves a margin for clock skew between replicas.
+    /// Returns the deletion cutoff for refresh tokens, trusted devices, used challenges and sign-ins under way.
+    /// Those that expired at or before it may be deleted. Leaves a margin for clock skew between replicas.
     ///
     /// ```
     /// use chrono::{DateTime, TimeDelta};

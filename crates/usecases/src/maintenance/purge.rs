@@ -77,6 +77,7 @@ impl Purge {
             (IndexedTable::Mails, session_cutoff),
             (IndexedTable::PendingFactors, self.retention.pending_factor_cutoff(now)),
             (IndexedTable::TrustedDevices, self.retention.token_cutoff(now)),
+            (IndexedTable::Challenges, self.retention.token_cutoff(now)),
             (IndexedTable::SignIns, self.retention.token_cutoff(now)),
         ] {
             if purged.complete {
@@ -195,6 +196,8 @@ enum IndexedTable {
     PendingFactors,
     /// Expired trusted devices.
     TrustedDevices,
+    /// Expired challenges of passkeys that were used.
+    Challenges,
     /// Expired sign-ins with providers. Three tables with an index each.
     SignIns,
 }
@@ -206,6 +209,7 @@ impl IndexedTable {
             Self::Mails => tx.outbox().purge(cutoff, max_rows),
             Self::PendingFactors => tx.factors().purge_pending(cutoff, max_rows),
             Self::TrustedDevices => tx.factors().purge_devices(cutoff, max_rows),
+            Self::Challenges => tx.passkeys().purge_challenges(cutoff, max_rows),
             Self::SignIns => tx.sign_ins().purge_sign_ins(cutoff, max_rows),
         }
     }

@@ -6,6 +6,7 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::mfa::{
     FactorId, FactorName, SealedSecret, TimeStep, TotpFactor, TrustedDevice, TrustedDeviceId,
 };
+use portcullis_domain::passkeys::PasskeyChallenge;
 use portcullis_domain::providers::{SignInCode, SignInCodeDigest, SignInFlow, StateDigest};
 use portcullis_domain::registration::User;
 use portcullis_domain::sessions::{ClientInfo, DeviceHash, SessionId};
@@ -134,6 +135,23 @@ fn expired_sign_ins_with_providers_go() {
 }
 
 #[test]
+fn used_challenges_go_once_they_have_expired() {
+    let world = World::new();
+    let digest = PasskeyChallenge::new(0, [1; 12], &[1; 32]).digest();
+    let use_it = || {
+        let expires_at = world.clock.now() + PasskeyChallenge::LIFETIME;
+        world.store.write(|tx| tx.passkeys().use_challenge(&digest, expires_at)).unwrap()
+    };
+    assert!(use_it());
+    world.pass(TimeDelta::minutes(10) - TimeDelta::seconds(1));
+    assert_eq!(purged(&world), all(0));
+    assert!(!use_it());
+    world.pass(TimeDelta::seconds(1));
+    assert_eq!(purged(&world), all(1));
+    assert!(use_it());
+}
+
+#[test]
 fn purge_stops_between_steps_and_keeps_its_progress() {
     let world = World::new();
     let (ada, _) = world.ada();
@@ -204,8 +222,8 @@ fn an_account_that_cannot_be_deleted_holds_up_no_other() {
     }
     let writes = AtomicUsize::new(0);
     let store = Arc::new(Watched::new(world.store.clone(), move |call| {
-        // After the writes that purge one-time tokens, emails, pending factors, trusted devices and sign-ins.
-        let fails = call.mode == TxMode::Write && writes.fetch_add(1, Ordering::SeqCst) == 5;
+        // After the writes that purge one-time tokens, emails, pending factors, trusted devices, challenges and sign-ins.
+        let fails = call.mode == TxMode::Write && writes.fetch_add(1, Ordering::SeqCst) == 6;
         if fails { Err(StoreError::Failed("a trigger".to_owned())) } else { call.run() }
     }));
     assert!(Purge { store, ..world.purge() }.run(&mut |_| true).is_err());
