@@ -4,6 +4,7 @@ use crate::error::{DatabaseUrlError, MigrateError, OpenError};
 use crate::info::DatabaseInfo;
 use crate::migrations::Migrations;
 use crate::options::StoreOptions;
+use crate::passkeys::count_of_other_rp_ids;
 use crate::pool::PoolLoad;
 use crate::postgres::{PostgresStore, PostgresUrl};
 use crate::sqlite::SqliteStore;
@@ -75,6 +76,18 @@ impl Database {
         match &self.opened {
             Opened::Sqlite(store) => Ok(store.examine()?),
             Opened::Postgres(store) => store.examine(),
+        }
+    }
+
+    /// Counts the passkeys that were made for another RP ID than this one, so that they cannot be used. Scans the
+    /// table.
+    ///
+    /// # Errors
+    /// Returns [`StoreError`] if the database cannot be reached or lacks the table.
+    pub fn count_passkeys_of_other_rp_ids(&self, rp_id: &str) -> Result<u64, StoreError> {
+        match &self.opened {
+            Opened::Sqlite(store) => store.with_reader(|connection| count_of_other_rp_ids(connection, rp_id)),
+            Opened::Postgres(store) => store.with_connection(|connection| count_of_other_rp_ids(connection, rp_id)),
         }
     }
 

@@ -2,7 +2,7 @@
 //! rows of `used_challenges`. Unique indexes and statements that count the affected rows let exactly one
 //! concurrent caller succeed on both databases.
 
-use crate::engine::columns_of;
+use crate::engine::{Engine, columns_of};
 use crate::schema::{passkeys, used_challenges, users};
 use crate::stored::{RowRef, Stored};
 use crate::time::DbTimestamp;
@@ -15,7 +15,7 @@ use portcullis_domain::passkeys::{
     Aaguid, Algorithm, AuthenticatorFlags, ChallengeDigest, CredentialId, Passkey, PasskeyId, UserHandle,
 };
 use portcullis_domain::registration::UserId;
-use portcullis_ports::{PasskeyRepository, StoreError};
+use portcullis_ports::{PasskeyRepository, StoreError, TxMode};
 
 /// Row of a passkey.
 #[derive(Queryable, Selectable)]
@@ -112,6 +112,13 @@ impl<'a> NewPasskeyRow<'a> {
             last_used_at: passkey.last_used_at.map(DbTimestamp::new),
         }
     }
+}
+
+/// Counts the passkeys that were made for another RP ID. Scans the table.
+pub(crate) fn count_of_other_rp_ids<C: Engine>(connection: &mut C, rp_id: &str) -> Result<u64, StoreError> {
+    let others = passkeys::table.filter(passkeys::rp_id.ne(rp_id)).count();
+    let count = connection.link().one::<i64>(others).map_err(|error| C::classify(&error, TxMode::Read))?;
+    Ok(u64::try_from(count).unwrap_or_default())
 }
 
 /// Selects the passkeys of an account.

@@ -66,7 +66,7 @@ impl PostgresStore {
     }
 
     /// Runs a call with a connection of the pool.
-    fn with_connection<T>(
+    pub(crate) fn with_connection<T>(
         &self,
         call: impl FnOnce(&mut PgConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {

@@ -69,7 +69,7 @@ impl SqliteStore {
     }
 
     /// Runs a call with a connection of the pool of readers.
-    fn with_reader<T>(
+    pub(crate) fn with_reader<T>(
         &self,
         call: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {

@@ -25,6 +25,9 @@ pub(crate) trait TestDatabase: Sized + Sync {
     /// Creates a database of the FastAPI application.
     fn of_the_application() -> Self;
 
+    /// Returns the database's `DATABASE_URL`.
+    fn url(&self) -> String;
+
     /// Opens the store without migrating.
     fn open(&self, options: &StoreOptions) -> Self::Store;
 

@@ -22,6 +22,7 @@ mod inspection;
 mod logs;
 mod mail;
 mod migrations;
+mod passkeys;
 mod plans;
 mod postgres;
 mod samples;

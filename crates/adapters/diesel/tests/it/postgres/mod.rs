@@ -52,6 +52,10 @@ impl TestDatabase for Sandbox {
         sandbox
     }
 
+    fn url(&self) -> String {
+        self.0.url.clone()
+    }
+
     fn open(&self, options: &StoreOptions) -> PostgresStore {
         self.open_with("", options)
     }

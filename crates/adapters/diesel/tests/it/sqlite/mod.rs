@@ -48,6 +48,10 @@ impl TestDatabase for Sandbox {
         sandbox
     }
 
+    fn url(&self) -> String {
+        format!("sqlite:///{}", self.path().display())
+    }
+
     fn open(&self, options: &StoreOptions) -> SqliteStore {
         SqliteStore::open(&self.path(), options, clock()).unwrap()
     }
