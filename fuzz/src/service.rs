@@ -13,6 +13,7 @@ use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 use portcullis_ports::{StoreExt, TokenIssuer, TxOutcome};
 use portcullis_testkit::{FixedClock, MemoryStore, PlainHasher, PlainSealer, PlainTotp, SeededEntropy, Watched};
 use portcullis_usecases::limits::Limits;
+use portcullis_webauthn::WebauthnVerifier;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, mpsc};
 use std::time::Duration;
@@ -73,6 +74,7 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
         verifier: Arc::new(JwtVerifier::with_secret(ALGORITHM, SECRET).expect("a key")),
         sealer: Arc::new(PlainSealer),
         totp: Arc::new(PlainTotp),
+        passkeys: Arc::new(WebauthnVerifier),
         second_factors: Arc::new(()),
         limits: Arc::new(Limits::off()),
         outbox: Arc::new(()),

@@ -128,6 +128,12 @@ fn log_addresses(settings: &Settings, running: &RunningServer) {
         }
     };
     tracing::info!(target: LOG, address = %running.address, %url, docs = %format_args!("{url}/docs"), mails, "Listening");
+    if settings.passkeys.party.is_none() {
+        tracing::info!(
+            target: LOG,
+            "Passkeys are off: the host of PUBLIC_URL is an IP address, and WEBAUTHN_RP_ID is not set"
+        );
+    }
     for address in running.addresses.iter().skip(1) {
         tracing::info!(target: LOG, %address, "Listening");
     }

@@ -77,10 +77,11 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("MAIL_TEMPLATES", "/etc/mail", "a\nb"),
     (
         "MAIL_NOTICES",
-        "none|new_device|factor_added,recovery_code_used|identity_linked,identity_unlinked",
+        "none|new_device|factor_added,recovery_code_used|identity_linked,identity_unlinked|passkey_added,passkey_removed",
         "all|none,new_device|verify_email|new_device,|new_device;session_theft",
     ),
     ("REQUIRE_VERIFIED_EMAIL", "yes", "always"),
+    ("WEBAUTHN_RP_ID", "", "192.0.2.1|[::1]|Example.org|https://example.org|example.org:443"),
     ("REDIRECT_URIS", "https://a.example/b", "http://a.example/b|https://localhost/b"),
     ("PROVIDER_PRIVATE_ADDRESSES", "on", "always"),
     ("TRUSTED_PROXIES", "::1, 10.0.0.0/8", "proxy|10.0.0.1/8|10.0.0.0/8,"),

@@ -37,10 +37,11 @@ const MAIL_NOTICES: Setting = Setting::new(
     "MAIL_NOTICES",
     Some(
         "password_changed,email_changed,new_device,login_after_failures,session_theft,factor_added,factor_removed,\
-         recovery_code_used,identity_linked,identity_unlinked",
+         recovery_code_used,identity_linked,identity_unlinked,passkey_added,passkey_removed",
     ),
     "a comma-separated list of password_changed, email_changed, new_device, login_after_failures, session_theft, \
-     factor_added, factor_removed, recovery_code_used, identity_linked and identity_unlinked, or none",
+     factor_added, factor_removed, recovery_code_used, identity_linked, identity_unlinked, passkey_added and \
+     passkey_removed, or none",
 );
 const REQUIRE_VERIFIED: Setting = Setting::switch("REQUIRE_VERIFIED_EMAIL", "false");
 

@@ -18,6 +18,7 @@ mod mail;
 mod metrics;
 mod mfa;
 mod misspelt;
+mod passkeys;
 mod passwords;
 mod print;
 mod providers;
@@ -41,6 +42,7 @@ pub(crate) use logging::{Format, Level, Logging};
 pub(crate) use mail::Mail;
 pub(crate) use metrics::Metrics;
 pub(crate) use mfa::Mfa;
+pub(crate) use passkeys::Passkeys;
 pub(crate) use passwords::Passwords;
 pub(crate) use print::printed;
 pub use print::render;
@@ -58,13 +60,14 @@ use setting::Setting;
 use std::ops::Deref;
 
 /// All settings, in the order of `config print`.
-const SETTINGS: [&[Setting]; 14] = [
+const SETTINGS: [&[Setting]; 15] = [
     &database::SETTINGS,
     &tokens::SETTINGS,
     &keys::SETTINGS,
     &encryption::SETTINGS,
     &passwords::SETTINGS,
     &mfa::SETTINGS,
+    &passkeys::SETTINGS,
     &limits::SETTINGS,
     &mail::SETTINGS,
     &server::SETTINGS,
@@ -92,6 +95,7 @@ pub struct WithoutKeys {
     pub(crate) sessions: SessionPolicy,
     pub(crate) passwords: Passwords,
     pub(crate) mfa: Mfa,
+    pub(crate) passkeys: Passkeys,
     pub(crate) limits: Limits,
     pub(crate) mail: Mail,
     /// Server settings.
@@ -131,6 +135,7 @@ impl WithoutKeys {
             mfa: Mfa::read(sources)?,
             limits: Limits::read(sources, &mut warnings)?,
             cookies: Cookies::read(sources, &mail, &mut warnings)?,
+            passkeys: Passkeys::read(sources, &mail, &mut warnings)?,
             mail,
             logging: Logging::read(sources, server.debug)?,
             metrics: Metrics::read(sources)?,
@@ -164,15 +169,16 @@ impl Settings {
         Ok(Self { tokens, keys, encryption, others })
     }
 
-    /// Replaces port 0 by the bound port, and updates the links in emails.
+    /// Replaces port 0 by the bound port, and updates the links in emails and the origin of passkeys.
     ///
     /// # Errors
-    /// If the mail section cannot be read again.
+    /// If these sections cannot be read again.
     pub(crate) fn listen_on(&mut self, port: u16, sources: &Sources) -> Result<(), SettingsError> {
         let others = &mut self.others;
         if others.server.port != port {
             others.server.port = port;
             others.mail = Mail::read(sources, &others.server, &mut Vec::new())?;
+            others.passkeys = Passkeys::read(sources, &others.mail, &mut Vec::new())?;
         }
         Ok(())
     }

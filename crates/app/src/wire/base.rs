@@ -8,13 +8,14 @@ use portcullis_domain::sessions::SessionPolicy;
 use portcullis_hmac::HmacSigner;
 use portcullis_minijinja::MinijinjaRenderer;
 use portcullis_ports::{
-    Clock, Entropy, OutboxNotifier, PasswordBlocklist, PasswordHasher, Sealer, SecondFactorObserver, Store,
-    TokenIssuer, TokenVerifier, TotpGenerator,
+    Clock, Entropy, OutboxNotifier, PasskeyVerifier, PasswordBlocklist, PasswordHasher, Sealer, SecondFactorObserver,
+    Store, TokenIssuer, TokenVerifier, TotpGenerator,
 };
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
 use portcullis_usecases::login::{Gate, Reauthentication};
 use portcullis_usecases::mail::Outbox;
 use portcullis_usecases::mfa::{SecondFactor, StepUp};
+use portcullis_usecases::passkeys::{PasskeyCeremonies, PasskeyChallenges};
 use portcullis_usecases::registration::PasswordScreening;
 use portcullis_usecases::sessions::BeginSession;
 use portcullis_usecases::tokens::TokenFactory;
@@ -37,6 +38,8 @@ pub struct Adapters {
     pub sealer: Arc<dyn Sealer>,
     /// Computes the codes of authenticator apps.
     pub totp: Arc<dyn TotpGenerator>,
+    /// Parses and verifies responses of passkeys.
+    pub passkeys: Arc<dyn PasskeyVerifier>,
     /// Notified of attempts at second factors.
     pub second_factors: Arc<dyn SecondFactorObserver>,
     /// Rate limits.
@@ -60,6 +63,7 @@ pub struct Base {
     pub(super) sealer: Arc<dyn Sealer>,
     pub(super) second_factor: Arc<SecondFactor>,
     pub(super) gate: Arc<Gate>,
+    pub(super) ceremonies: Arc<PasskeyCeremonies>,
     pub(super) limits: Arc<Limits>,
     pub(super) devices: Arc<DeviceCookies>,
     pub(super) guesses: Arc<Guesses>,
@@ -76,16 +80,17 @@ impl Base {
     /// # Errors
     /// If one of the operator's templates is invalid.
     pub fn new(settings: &Settings, adapters: Adapters) -> Result<Self, SettingsError> {
-        let Adapters { store, hasher, issuer, verifier, sealer, totp, limits, entropy, clock, .. } = adapters;
+        let Adapters { store, hasher, issuer, verifier, sealer, totp, passkeys, limits, entropy, clock, .. } = adapters;
         let authenticator = signer(settings, "portcullis devices");
         let devices = Arc::new(DeviceCookies { authenticator, entropy: entropy.clone(), clock: clock.clone() });
         let guesses = Arc::new(Guesses { limits: limits.clone(), devices: devices.clone(), store: store.clone() });
+        let ceremonies = ceremonies(settings, passkeys, (&entropy, &clock));
         let reauthentication = Arc::new(Reauthentication {
             store: store.clone(),
             hasher: hasher.clone(),
             guesses: guesses.clone(),
             devices: devices.clone(),
-            step_up: step_up(settings, &clock),
+            step_up: step_up(settings, &ceremonies, &clock),
         });
         let outbox = outbox(settings, entropy.clone(), adapters.outbox);
         let lifetimes = settings.tokens.lifetimes;
@@ -108,6 +113,7 @@ impl Base {
             store: store.clone(),
             sealer: sealer.clone(),
             totp,
+            passkeys: ceremonies.clone(),
             observer: adapters.second_factors,
             limits: limits.clone(),
             devices: devices.clone(),
@@ -125,7 +131,8 @@ impl Base {
             verifier,
             sealer,
             second_factor: Arc::new(second_factor),
-            gate: Arc::new(Gate { policy, beginning }),
+            gate: Arc::new(Gate { policy, beginning, passkeys: ceremonies.clone() }),
+            ceremonies,
             limits,
             devices,
             guesses,
@@ -163,7 +170,17 @@ pub(crate) fn screening(settings: &WithoutKeys) -> Arc<PasswordScreening> {
     Arc::new(PasswordScreening { blocklist: common, product: settings.server.app_name.clone() })
 }
 
-fn step_up(settings: &Settings, clock: &Arc<dyn Clock>) -> Arc<StepUp> {
+fn ceremonies(
+    settings: &Settings,
+    verifier: Arc<dyn PasskeyVerifier>,
+    (entropy, clock): (&Arc<dyn Entropy>, &Arc<dyn Clock>),
+) -> Arc<PasskeyCeremonies> {
+    let signer = signer(settings, "portcullis passkey challenges");
+    let challenges = PasskeyChallenges { signer, entropy: entropy.clone(), clock: clock.clone() };
+    Arc::new(PasskeyCeremonies { party: settings.passkeys.party.clone(), verifier, challenges })
+}
+
+fn step_up(settings: &Settings, passkeys: &Arc<PasskeyCeremonies>, clock: &Arc<dyn Clock>) -> Arc<StepUp> {
     let policy = StepUpPolicy { max_age: settings.mfa.step_up_age };
-    Arc::new(StepUp { policy, clock: clock.clone() })
+    Arc::new(StepUp { policy, passkeys: passkeys.clone(), clock: clock.clone() })
 }

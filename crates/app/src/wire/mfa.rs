@@ -4,8 +4,8 @@ use super::Base;
 use crate::settings::Settings;
 use portcullis_http::MfaUseCases;
 use portcullis_usecases::mfa::{
-    Challenges, ConfirmTotp, EnrolTotp, ListFactors, Reauthenticate, RemoveTotp, RenameTotp, RenewRecoveryCodes,
-    TrustedDevices, VerifySecondFactor,
+    Challenges, ConfirmTotp, EnrolTotp, ListFactors, PrepareReauthentication, Reauthenticate, RemoveTotp, RenameTotp,
+    RenewRecoveryCodes, TrustedDevices, VerifySecondFactor,
 };
 use std::sync::Arc;
 
@@ -41,7 +41,12 @@ pub(super) fn use_cases(base: &Base, settings: &Settings) -> MfaUseCases {
             is_required: settings.mfa.is_required,
             clock: clock.clone(),
         },
-        renew_recovery_codes: RenewRecoveryCodes { store: store.clone(), step_up, entropy: issuance.entropy.clone() },
+        renew_recovery_codes: RenewRecoveryCodes {
+            store: store.clone(),
+            step_up: step_up.clone(),
+            entropy: issuance.entropy.clone(),
+        },
+        prepare_reauthentication: PrepareReauthentication { store: store.clone(), step_up },
         verify: VerifySecondFactor { challenges: challenges.clone(), second_factor: second_factor.clone(), gate },
         devices: TrustedDevices { store, devices, clock },
         reauthenticate: Reauthenticate { reauthentication: base.reauthentication.clone(), second_factor, issuance },

@@ -15,6 +15,7 @@ pub(crate) mod outbound;
 #[cfg(test)]
 mod page_tests;
 mod pages;
+mod passkeys;
 pub(crate) mod providers;
 mod recovery;
 mod registration;
@@ -45,6 +46,7 @@ use portcullis_http::{AccountPages, Api, HttpConfig, TokenCookies};
 use portcullis_ports::CircuitMonitor;
 use portcullis_resilience::Breaker;
 use portcullis_usecases::health::CheckReadiness;
+use portcullis_webauthn::WebauthnVerifier;
 use portcullis_worker::Worker;
 use replicas::SharedRedis;
 use std::sync::Arc;
@@ -69,6 +71,7 @@ pub(crate) fn service(
         verifier: traces.verifier(settings.keys.verifier.clone()),
         sealer: traces.sealer(sealer(&settings.encryption)?),
         totp: Arc::new(HmacTotp),
+        passkeys: Arc::new(WebauthnVerifier),
         second_factors: metrics.second_factors()?,
         limits: Arc::new(replicas::limits(settings, replicas, parts)?),
         outbox: mail.notifier(),
@@ -96,6 +99,7 @@ pub fn api(settings: &Settings, base: &Base, operation: Operation) -> anyhow::Re
     let Base { store, limits, clock, .. } = base.clone();
     let metrics = &operation.metrics;
     let provider_circuits = operation.providers.clone().map(|client| -> Arc<dyn CircuitMonitor> { client });
+    let sign_ins = metrics.sign_ins()?;
     let refresh = Arc::new(tokens::refresh(base, settings, metrics.verdicts()?));
     let authenticate = Arc::new(tokens::authenticate(base));
     let circuits = operation.circuits();
@@ -107,12 +111,8 @@ pub fn api(settings: &Settings, base: &Base, operation: Operation) -> anyhow::Re
         recovery: recovery::use_cases(base),
         verification: verification::use_cases(base),
         mfa: mfa::use_cases(base, settings),
-        providers: providers::use_cases(
-            base,
-            settings,
-            &authenticate,
-            (operation.providers.clone(), metrics.sign_ins()?),
-        )?,
+        passkeys: passkeys::use_cases(base, settings, sign_ins.clone()),
+        providers: providers::use_cases(base, settings, &authenticate, (operation.providers.clone(), sign_ins))?,
         log_out: sessions::log_out(base),
         sessions: sessions::use_cases(base),
         public_keys: settings.keys.verifier.public_keys(),
@@ -143,6 +143,7 @@ fn http(settings: &Settings) -> HttpConfig {
     let is_https = settings.mail.public_origin.starts_with("https://");
     HttpConfig {
         account_pages: AccountPages { verify, reset },
+        related_origins: settings.passkeys.related_origins.clone(),
         app_name: settings.server.app_name.clone(),
         public_origin: settings.mail.public_origin.clone(),
         cors_origins: settings.server.cors_origins.clone(),

@@ -75,7 +75,7 @@ pub(super) fn use_cases(
             clock,
         },
         list: ListIdentities { store: store.clone() },
-        unlink: UnlinkIdentity { store, step_up, outbox },
+        unlink: UnlinkIdentity { store, step_up, passkeys: base.ceremonies.clone(), outbox },
         providers,
     })
 }

@@ -28,7 +28,8 @@ impl Factors {
     pub(crate) fn of(stage: &SimWorld, log_in: &LogIn, verifier: &Arc<JwtVerifier>) -> Self {
         let LogIn { store, outbox, second_factor, gate, .. } = log_in;
         let clock: Arc<dyn Clock> = stage.clock.clone();
-        let step_up = Arc::new(StepUp { policy: StepUpPolicy::default(), clock: clock.clone() });
+        let passkeys = gate.passkeys.clone();
+        let step_up = Arc::new(StepUp { policy: StepUpPolicy::default(), passkeys, clock: clock.clone() });
         let challenges = Arc::new(Challenges {
             store: store.clone(),
             verifier: verifier.clone(),

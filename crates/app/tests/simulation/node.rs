@@ -15,12 +15,13 @@ use portcullis_hmac::HmacSigner;
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 use portcullis_ports::{Clock, Entropy, Store};
 use portcullis_resilience::{Breaker, BreakerSettings, CircuitBreaker};
-use portcullis_testkit::{PlainSealer, PlainTotp};
+use portcullis_testkit::{PlainPasskeys, PlainSealer, PlainTotp};
 use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
 use portcullis_usecases::login::{Gate, LogIn};
 use portcullis_usecases::mail::{Notices, Outbox};
 use portcullis_usecases::mfa::SecondFactor;
+use portcullis_usecases::passkeys::{PasskeyCeremonies, PasskeyChallenges};
 use portcullis_usecases::registration::{PasswordScreening, Register};
 use portcullis_usecases::sessions::{BeginSession, LogOut};
 use portcullis_usecases::tokens::{Authenticate, Refresh, TokenFactory};
@@ -62,14 +63,15 @@ impl Process {
         let guesses = Guesses { limits: limits.clone(), devices: devices.clone(), store: store.clone() };
         let outbox = outbox(entropy);
         let beginning = begin_session(&store, &issuance, &devices, &outbox);
+        let passkeys = passkeys_off(entropy, &clock);
         let log_in = LogIn {
             store: store.clone(),
             hasher: hasher.clone(),
             guesses: Arc::new(guesses),
             devices,
             outbox: outbox.clone(),
-            second_factor: second_factor(&beginning, entropy),
-            gate: Arc::new(Gate { policy: EntryPolicy::default(), beginning }),
+            second_factor: second_factor(&beginning, &passkeys),
+            gate: Arc::new(Gate { policy: EntryPolicy::default(), beginning, passkeys }),
         };
         Arc::new(Self {
             factors: Factors::of(stage, &log_in, &verifier),
@@ -125,16 +127,24 @@ fn begin_session(
     }
 }
 
-fn second_factor(beginning: &BeginSession, entropy: &Arc<dyn Entropy>) -> Arc<SecondFactor> {
+/// The simulation has no passkeys.
+fn passkeys_off(entropy: &Arc<dyn Entropy>, clock: &Arc<dyn Clock>) -> Arc<PasskeyCeremonies> {
+    let signer = Arc::new(HmacSigner::derive(SECRET, "passkey challenges"));
+    let challenges = PasskeyChallenges { signer, entropy: entropy.clone(), clock: clock.clone() };
+    Arc::new(PasskeyCeremonies { party: None, verifier: Arc::new(PlainPasskeys), challenges })
+}
+
+fn second_factor(beginning: &BeginSession, passkeys: &Arc<PasskeyCeremonies>) -> Arc<SecondFactor> {
     Arc::new(SecondFactor {
         store: beginning.store.clone(),
         sealer: Arc::new(PlainSealer),
         totp: Arc::new(PlainTotp),
+        passkeys: passkeys.clone(),
         observer: Arc::new(()),
         limits: Arc::new(Limits::off()),
         devices: beginning.devices.clone(),
         outbox: beginning.outbox.clone(),
-        entropy: entropy.clone(),
+        entropy: passkeys.challenges.entropy.clone(),
         trust_for: None,
         clock: beginning.clock.clone(),
     })

@@ -181,10 +181,12 @@ fn log_in(node: &Process, email: &str, password: String, coded: bool) -> Answer 
 
 fn verify(node: &Process, mfa_token: String) -> Answer {
     let code = node.factors.code_for(&mfa_token).unwrap_or(FactorCode::Unreadable);
-    let input = SecondFactorVerification { mfa_token, code, remember_device: false };
+    let input = SecondFactorVerification { mfa_token, factor: code.into(), remember_device: false };
     match node.factors.verify.run(&input, &Caller::default()) {
         Ok(logged_in) => pair(logged_in.pair),
-        Err(VerifySecondFactorError::Refused(VerifySecondFactorReason::WrongCode)) => Answer::InvalidCredentials,
+        Err(VerifySecondFactorError::Refused(
+            VerifySecondFactorReason::WrongCode | VerifySecondFactorReason::WrongPasskey,
+        )) => Answer::InvalidCredentials,
         Err(VerifySecondFactorError::Refused(VerifySecondFactorReason::Token(error))) => token_error(error),
         Err(VerifySecondFactorError::Refused(VerifySecondFactorReason::LogIn(LogInReason::InvalidCredentials))) => {
             Answer::InvalidCredentials

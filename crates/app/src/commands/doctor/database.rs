@@ -1,7 +1,7 @@
-//! Checks the database: connection, durability, free space, schema and encrypted secrets.
+//! Checks the database: connection, durability, free space, schema, encrypted secrets and passkeys.
 
 use super::super::require_database_file;
-use super::{Finding, Level, clocks, encryption};
+use super::{Finding, Level, clocks, encryption, passkeys};
 use crate::mounts;
 use crate::settings::Settings;
 use crate::wire;
@@ -56,6 +56,7 @@ pub(super) fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Findin
     findings.extend(tables(&database));
     if is_current {
         findings.extend(encryption::examine(settings, &database, clock));
+        findings.extend(passkeys::examine(settings, &database));
     }
     findings
 }

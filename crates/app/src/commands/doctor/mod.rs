@@ -6,6 +6,7 @@ mod database;
 mod encryption;
 mod machine;
 mod mail;
+mod passkeys;
 mod providers;
 mod redis;
 
