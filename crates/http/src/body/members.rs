@@ -24,7 +24,7 @@ pub(crate) const NEW_PASSWORD: Member =
     member("new_password", "Any characters are allowed, and all are significant.", "wrong donkey charger paperclip");
 pub(crate) const REMOVE_OTHERS: Member = member(
     "remove_other_sign_in_methods",
-    "True to also remove the identities of providers. Trusted devices end with every new password, and a second factor stays.",
+    "True to also remove passkeys and the identities of providers. Trusted devices end with every new password, and a second factor stays.",
     "true",
 );
 pub(crate) const TOKEN: Member =

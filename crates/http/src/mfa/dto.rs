@@ -143,9 +143,9 @@ pub(crate) struct MfaResponse {
 
 impl From<FactorOverview> for MfaResponse {
     fn from(overview: FactorOverview) -> Self {
-        let FactorOverview { totp, recovery_codes_left } = overview;
+        let FactorOverview { totp, passkeys, recovery_codes_left } = overview;
         let factors: Vec<_> = totp.into_iter().map(FactorResponse::from).collect();
-        Self { enabled: !factors.is_empty(), factors, passkeys: 0, recovery_codes_left }
+        Self { enabled: !factors.is_empty() || passkeys > 0, factors, passkeys, recovery_codes_left }
     }
 }
 

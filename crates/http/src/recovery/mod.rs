@@ -78,9 +78,9 @@ async fn forgot(
 /// Reset password
 ///
 /// Sets a new password, authorized by the token of a password-reset email. The token is valid for 30
-/// minutes and can be used once. Ends all sessions of the account and starts none. Removes the identities
-/// of providers if `remove_other_sign_in_methods` is true, or if the email address was not verified yet. Sets
-/// a device cookie and clears the count of failed logins. Returns 401 if the token is invalid or expired.
+/// minutes and can be used once. Ends all sessions of the account and starts none. Removes passkeys and
+/// the identities of providers if `remove_other_sign_in_methods` is true, or if the email address was not
+/// verified yet. Sets a device cookie and clears the count of failed logins. Returns 401 if the token is invalid or expired.
 #[api_v2_operation(operation_id = "reset_password", tags(accounts))]
 async fn reset(
     api: Data<Api>,

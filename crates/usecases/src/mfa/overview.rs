@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub struct FactorOverview {
     /// Confirmed authenticator apps, oldest first.
     pub totp: Vec<TotpFactor>,
+    /// Number of passkeys that are only second factors.
+    pub passkeys: u32,
     /// Number of unused recovery codes.
     pub recovery_codes_left: u32,
 }
@@ -27,7 +29,9 @@ impl ListFactors {
         let user_id = caller.user.id;
         let overview: Result<_, StoreError> = self.store.read(|tx| {
             let totp = tx.factors().totp(user_id)?.into_iter().filter(TotpFactor::is_confirmed).collect();
-            Ok(FactorOverview { totp, recovery_codes_left: tx.factors().recovery_codes_left(user_id)? })
+            let passkeys = tx.passkeys().list(user_id)?.iter().filter(|passkey| passkey.second_factor).count();
+            let passkeys = u32::try_from(passkeys).unwrap_or(u32::MAX);
+            Ok(FactorOverview { totp, passkeys, recovery_codes_left: tx.factors().recovery_codes_left(user_id)? })
         });
         Ok(overview?)
     }

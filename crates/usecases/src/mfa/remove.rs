@@ -14,8 +14,8 @@ use portcullis_domain::sessions::{EndReason, KeepSessions};
 use portcullis_ports::{Clock, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
-/// Removes the factors, recovery codes and trusted devices of a locked account, and the mark of its hash.
-/// Notifies the owner if there was a confirmed factor. Returns the account with its new credentials.
+/// Removes the second factors, recovery codes and trusted devices of a locked account, and the mark of its hash.
+/// Notifies the owner if there was a confirmed app or a passkey. Returns the account with its new credentials.
 pub(crate) fn remove_factors(
     owner: Owner,
     (outbox, cause): (&Outbox, &MailCause<'_>),
@@ -24,6 +24,9 @@ pub(crate) fn remove_factors(
     let (id, credentials) = (owner.user.id, &owner.credentials);
     if tx.factors().remove_all(id)? {
         outbox.enqueue_notice(Occasion::FactorRemoved, &owner.user, cause, tx)?;
+    }
+    if tx.passkeys().remove_second_factors(id)? > 0 {
+        outbox.enqueue_notice(Occasion::PasskeyRemoved, &owner.user, cause, tx)?;
     }
     let unmarked = credentials.clone().unmarked();
     if credentials.is_marked() && !tx.credentials().replace(id, credentials, &unmarked)? {

@@ -12,7 +12,6 @@ mod id_token;
 mod identities;
 mod link;
 mod provider;
-mod remove;
 mod resolve;
 mod start;
 
@@ -23,6 +22,5 @@ pub use id_token::{IdTokenReason, IdTokenSignIn, NativeSignIn, VerifiedIdToken};
 pub use identities::{IdentitiesListed, IdentityReason, ListIdentities, UnlinkIdentity};
 pub use link::{LinkOffer, LinkStart, StartLink};
 pub use provider::{Provider, Providers};
-pub(crate) use remove::remove_identities;
 pub use resolve::{NoAccount, ResolveAccount};
 pub use start::{PreparedFlow, SignInStart, StartSignIn, StartedFlow};

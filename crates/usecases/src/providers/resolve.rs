@@ -1,12 +1,12 @@
 //! Finds the account of a person who signed in with a provider, and links, creates or reclaims it as the domain
 //! decides.
 
-use super::{Provider, remove_identities};
+use super::Provider;
 use crate::caller::Caller;
 use crate::failure::UseCaseError;
 use crate::login::hash_contention;
 use crate::mail::Outbox;
-use crate::mfa::remove_factors;
+use crate::recovery::remove_all_methods;
 use crate::{LOG, SECURITY_LOG};
 use chrono::{DateTime, Utc};
 use portcullis_domain::ErrorCode;
@@ -198,8 +198,7 @@ impl ResolveAccount {
         tx.sessions().end_all(user_id, &KeepSessions::default(), &session_end)?;
         tx.one_time_tokens().delete_for_user(user_id)?;
         let owner = Owner { user, credentials: emptied };
-        let owner = remove_factors(owner, (&self.outbox, &caller.cause(at)), tx)?;
-        remove_identities(&owner.user, (&self.outbox, &caller.cause(at)), tx)?;
+        let owner = remove_all_methods(owner, (&self.outbox, &caller.cause(at)), tx)?;
         tx.users().verify_email(user_id, &owner.user.email, at)?;
         let provider = signed_in.provider.name.as_str();
         tracing::warn!(target: SECURITY_LOG, user_id = user_id.get(), provider, "Account reclaimed by its email's owner");

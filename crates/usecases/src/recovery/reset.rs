@@ -1,13 +1,11 @@
 //! Sets a new password with a token sent to the account's email.
 
-use super::rekey;
+use super::{rekey, remove_all_methods, remove_sign_in_methods};
 use crate::LOG;
 use crate::caller::Caller;
 use crate::failure::{Reason, UseCaseError};
 use crate::limits::Guesses;
 use crate::mail::Outbox;
-use crate::mfa::remove_factors;
-use crate::providers::remove_identities;
 use crate::registration::PasswordScreening;
 use crate::verification::{OneTimeTokens, RedeemError, RedeemReason};
 use portcullis_domain::ErrorCode;
@@ -25,7 +23,7 @@ pub struct PasswordReset {
     pub token: OneTimeToken,
     /// New password.
     pub new: NewPassword,
-    /// `true` to remove the account's identities too.
+    /// `true` to remove the account's identities and passkeys too. Second factors stay.
     pub remove_others: bool,
 }
 
@@ -126,14 +124,17 @@ impl ResetPassword {
     ) -> Result<(User, PasswordWasReset), ResetPasswordError> {
         let at = self.clock.now();
         let (_, owner) = RedeemError::require_purpose(self.tokens.redeem(&input.token, at, tx)?, is_reset)?;
-        // Someone else may have set up the factors and identities of an account whose email was never verified.
-        let is_unverified = owner.user.email_verified_at.is_none();
         let cause = caller.cause(at);
         let notices = (&*self.outbox, &cause);
-        if is_unverified || input.remove_others {
-            remove_identities(&owner.user, notices, tx)?;
-        }
-        let owner = if is_unverified { remove_factors(owner, notices, tx)? } else { owner };
+        // Someone else may have set up whatever an account has whose email was never verified.
+        let owner = if owner.user.email_verified_at.is_none() {
+            remove_all_methods(owner, notices, tx)?
+        } else {
+            if input.remove_others {
+                remove_sign_in_methods(&owner.user, notices, tx)?;
+            }
+            owner
+        };
         let session_end = caller.session_end(EndReason::PasswordChanged, at);
         let sessions_ended = rekey(&owner, new, (&KeepSessions::default(), &session_end), tx)?
             .ok_or(ResetPasswordReason::Token(RedeemReason::Invalid))?;

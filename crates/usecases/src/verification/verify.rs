@@ -9,8 +9,7 @@ use crate::failure::{Reason, UseCaseError};
 use crate::limits::{Admission, Attempt, DeviceCookies, LimitError};
 use crate::login::{MAX_ATTEMPTS, Reauthentication, hash_contention};
 use crate::mail::{MailCause, Outbox};
-use crate::mfa::remove_factors;
-use crate::providers::remove_identities;
+use crate::recovery::{remove_all_methods, remove_sign_in_methods};
 use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::login::Owner;
@@ -198,16 +197,17 @@ impl VerifyEmail {
         Ok(verified)
     }
 
-    /// Removes the identities of an account that the token claims: someone else may have linked them, unless the
-    /// caller is logged in. Also removes the factors at the first verification. Those of a verified account stay:
-    /// otherwise a thief of the password could remove them by a change of the address. Notifies the verified
-    /// address.
+    /// Removes the identities and passkeys of an account that the token claims: someone else may have set them up,
+    /// unless the caller is logged in. Also removes the second factors at the first verification. Those of a
+    /// verified account stay: otherwise a thief of the password could remove them by a change of the address.
+    /// Notifies the verified address.
     fn remove_unproven(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<(), StoreError> {
         if redemption.keep == KeepSessions::default() {
             let (owner, notices) = (redemption.notified(), (&*self.outbox, &redemption.cause));
-            remove_identities(&owner.user, notices, tx)?;
             if redemption.found.email_verified_at.is_none() {
-                remove_factors(owner, notices, tx)?;
+                remove_all_methods(owner, notices, tx)?;
+            } else {
+                remove_sign_in_methods(&owner.user, notices, tx)?;
             }
         }
         Ok(())
@@ -235,15 +235,15 @@ impl VerifyEmail {
     }
 
     /// Restores the former address. Undo tokens of earlier changes stay valid: one may belong to the
-    /// original owner, who needs it if an attacker executes this undo. All identities are removed, because
-    /// the person who changed the address may have linked them. Second factors stay: otherwise a thief of the
-    /// former mailbox could bypass them.
+    /// original owner, who needs it if an attacker executes this undo. Identities and passkeys are removed,
+    /// because the person who changed the address may have set them up. Second factors stay: otherwise a thief
+    /// of the former mailbox could bypass them.
     fn undo(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
         let Redemption { record, owner: Owner { user, .. }, session_end, .. } = redemption;
         self.set_address(redemption, tx)?;
         let mut verified = redemption.outcome(record.email.clone(), false);
         verified.sessions_ended = tx.sessions().end_all(user.id, &KeepSessions::default(), session_end)?;
-        remove_identities(&redemption.notified().user, (&self.outbox, &redemption.cause), tx)?;
+        remove_sign_in_methods(&redemption.notified().user, (&self.outbox, &redemption.cause), tx)?;
         tx.one_time_tokens().delete_superseded(record)?;
         Ok(verified)
     }

@@ -2,16 +2,17 @@
 //! one transaction, and what is spent.
 
 use crate::limits::rules;
-use crate::mail_fixtures::Meanwhile;
+use crate::mail_fixtures::{Meanwhile, told};
 use crate::mfa_fixtures::{Ada, EMAIL, PASSWORD, PLACES, PROOFS, Place, Stored, world};
 use crate::world::{World, login, with};
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
+use portcullis_domain::mail::Occasion;
 use portcullis_domain::tokens::ChallengePurpose;
 use portcullis_ports::{Store, StoreError, StoreExt};
 use portcullis_testkit::Watched;
 use portcullis_usecases::login::PasswordLogin;
-use portcullis_usecases::mfa::{Enrollee, FactorCode, ResetMfa};
+use portcullis_usecases::mfa::{Enrollee, FactorCode, FactorOverview, ListFactors, MfaReset, ResetMfa};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -120,10 +121,7 @@ fn store_that_fails_at_any_call_changes_nothing() {
         ("confirm", false, |ada, store| ada.confirm(store).map(drop)),
         ("remove", true, Ada::remove),
         ("new codes", true, Ada::renew_codes),
-        ("reset", true, |ada, store| {
-            let (outbox, clock) = (ada.world.outbox.clone(), ada.world.clock.clone());
-            ResetMfa { store, outbox, clock }.run(ada.id).map(drop).map_err(|error| error.code())
-        }),
+        ("reset", true, |ada, store| reset_mfa(ada, store).map(drop)),
     ];
     for (what, is_enrolled, act) in acts {
         let mut number = 0;
@@ -142,6 +140,34 @@ fn store_that_fails_at_any_call_changes_nothing() {
         }
         assert!(number > 0, "{what}: no call failed");
     }
+}
+
+fn reset_mfa(ada: &Ada, store: Arc<dyn Store>) -> Result<MfaReset, ErrorCode> {
+    let (outbox, clock) = (ada.world.outbox.clone(), ada.world.clock.clone());
+    ResetMfa { store, outbox, clock }.run(ada.id).map_err(|error| error.code())
+}
+
+#[test]
+fn last_second_factor_may_be_a_passkey() {
+    let ada = Ada::enrolled(World::new().noticing(&[Occasion::FactorRemoved, Occasion::PasskeyRemoved]));
+    ada.world.add_passkey(ada.id, 1, true);
+    ada.world.add_passkey(ada.id, 2, false);
+    let before = ada.stored();
+    ada.remove(ada.store()).unwrap();
+    let overview = ListFactors { store: ada.store() }.run(&ada.session()).unwrap();
+    assert_eq!(overview, FactorOverview { totp: Vec::new(), passkeys: 1, recovery_codes_left: 10 });
+    let after = ada.stored();
+    assert_eq!((after.credentials, after.recovery_codes, after.sessions), (before.credentials, 10, before.sessions));
+    assert_eq!(after.factors, []);
+    assert_eq!(ada.log_in(ada.store(), &login(EMAIL, PASSWORD), None).err(), Some(ErrorCode::MfaRequired));
+    ada.world.deliver();
+    let reset = reset_mfa(&ada, ada.store()).unwrap();
+    assert_eq!((reset.changed, reset.sessions_ended), (true, 1));
+    assert_eq!(ada.world.passkeys(ada.id), [false], "a passkey that signs in by itself stays");
+    let after = ada.stored();
+    assert!(!after.credentials.is_marked() && !after.credentials.has_second_factor() && after.recovery_codes == 0);
+    assert_eq!(ada.world.deliver(), [told("passkey_removed", EMAIL)]);
+    assert!(!reset_mfa(&ada, ada.store()).unwrap().changed);
 }
 
 /// It counts as a guess only if the code was compared with another app's.

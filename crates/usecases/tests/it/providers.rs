@@ -8,6 +8,9 @@ use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::login::{Authentication, Method};
 use portcullis_domain::mail::Occasion;
+use portcullis_domain::passkeys::{
+    Aaguid, Algorithm, AuthenticatorFlags, CredentialId, Passkey, PasskeyId, default_name,
+};
 use portcullis_domain::providers::{
     Identity, IdentityId, IdentityKey, ProviderName, SignInCode, SignInCodeDigest, SignInSecret,
 };
@@ -57,6 +60,42 @@ fn link(world: &World, user_id: UserId) {
     assert!(linked.unwrap());
 }
 
+impl World {
+    /// Adds a passkey, as its registration does.
+    pub(crate) fn add_passkey(&self, user_id: UserId, number: u8, second_factor: bool) {
+        let passkey = Passkey {
+            id: PasskeyId::from_random([number; 16]),
+            user_id,
+            credential_id: CredentialId::new(vec![number]).unwrap(),
+            public_key: Vec::new(),
+            algorithm: Algorithm::Es256,
+            rp_id: "example.org".to_owned(),
+            counter: 0,
+            flags: AuthenticatorFlags(5),
+            discoverable: !second_factor,
+            aaguid: Aaguid([0; 16]),
+            transports: Vec::new(),
+            name: default_name(),
+            second_factor,
+            created_at: self.clock.now(),
+            last_used_at: None,
+        };
+        let read = self.owner(user_id).credentials;
+        let credentials = if second_factor { read.clone().marked() } else { read.clone() };
+        let added = self.store.write(|tx| {
+            assert!(tx.credentials().replace(user_id, &read, &credentials)?);
+            tx.passkeys().insert(&passkey)
+        });
+        assert!(added.unwrap());
+    }
+
+    /// Returns which passkeys of an account are second factors, oldest first.
+    pub(crate) fn passkeys(&self, user_id: UserId) -> Vec<bool> {
+        let listed = self.store.read(|tx| tx.passkeys().list(user_id)).unwrap();
+        listed.into_iter().map(|passkey| passkey.second_factor).collect()
+    }
+}
+
 /// Returns whether the identity and the code are there.
 fn left(world: &World, user_id: UserId) -> (bool, bool) {
     let read = world.store.read(|tx| {
@@ -65,9 +104,10 @@ fn left(world: &World, user_id: UserId) -> (bool, bool) {
     read.unwrap()
 }
 
-/// Another person may have linked the identity, and signs in with it whatever the account's address is.
+/// Another person may have set them up, and signs in with them whatever the account's address is. Only the first
+/// verification removes the passkey that is a second factor.
 #[test]
-fn identities_end_when_an_address_is_claimed_without_a_session() {
+fn identities_and_passkeys_end_when_an_address_is_claimed_without_a_session() {
     type Redeem = fn(&World, &TokenPair, &OneTimeToken);
     let table: [(&str, bool, Redeem, Option<&str>); 9] = [
         ("verify", false, |world, _, link| drop(world.verify(link).unwrap()), Some(ADA)),
@@ -89,18 +129,29 @@ fn identities_end_when_an_address_is_claimed_without_a_session() {
         ),
     ];
     for (what, is_verified, redeem, notified) in table {
-        let world = World::new().noticing(&[Occasion::IdentityUnlinked, Occasion::EmailChanged]);
+        let world =
+            World::new().noticing(&[Occasion::IdentityUnlinked, Occasion::PasskeyRemoved, Occasion::EmailChanged]);
         let (user, pair) = world.ada();
         let token = world.mailed();
         if is_verified {
             world.verify_from(&token, Some(&pair), None).unwrap();
         }
         link(&world, user.id);
+        world.add_passkey(user.id, 1, false);
+        world.add_passkey(user.id, 2, true);
         redeem(&world, &pair, &token);
         assert_eq!(left(&world, user.id), (notified.is_none(), notified.is_none()), "{what}");
+        let passkeys: &[bool] = match notified {
+            None => &[false, true],
+            Some(_) if is_verified => &[true],
+            Some(_) => &[],
+        };
+        assert_eq!(world.passkeys(user.id), passkeys, "{what}");
+        assert_eq!(world.owner(user.id).credentials.is_marked(), !passkeys.is_empty(), "{what}");
         let mut sent = world.deliver();
-        sent.retain(|(occasion, _)| occasion == "identity_unlinked");
-        assert_eq!(sent, Vec::from_iter(notified.map(|to| told("identity_unlinked", to))), "{what}");
+        sent.retain(|(occasion, _)| matches!(occasion.as_str(), "identity_unlinked" | "passkey_removed"));
+        let due = ["identity_unlinked", "passkey_removed"].map(|occasion| notified.map(|to| told(occasion, to)));
+        assert_eq!(sent, Vec::from_iter(due.into_iter().flatten()), "{what}");
     }
 }
 
