@@ -13,6 +13,7 @@ pub(crate) mod mail_server;
 pub(crate) mod mails;
 pub(crate) mod metrics;
 pub(crate) mod mfa;
+pub(crate) mod passkeys;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod services;

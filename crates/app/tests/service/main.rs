@@ -21,6 +21,7 @@ mod keys;
 mod limits;
 mod mail;
 mod mfa;
+mod passkeys;
 mod prelude;
 mod process;
 mod providers;

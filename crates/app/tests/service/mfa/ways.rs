@@ -1,9 +1,10 @@
 //! Every way in passes the same gate: the table of ways and states of an account. An operation of the API
 //! document that hands tokens out and is not in the table fails the test.
 
+use crate::harness::passkeys::{SoftwarePasskey, UP, new_key};
 use crate::harness::totp::Authenticator;
 use crate::prelude::*;
-use crate::providers::{Home, Person};
+use crate::providers::{Home, PUBLIC_URL, Person};
 use std::collections::BTreeSet;
 
 on_both_databases!(
@@ -50,15 +51,24 @@ const NEVER: Expected = (0, "");
 type Way = fn(&House, State) -> Reply;
 
 /// Operation, a name for it, how it is called and the answer in each state.
-const WAYS: [(&str, &str, Way, [Expected; 7]); 6] = [
+const WAYS: [(&str, &str, Way, [Expected; 7]); 9] = [
     ("POST /auth/login", "JSON", json_login, [IN, MFA, ENROL, CREDENTIALS, UNVERIFIED, LIMITED, IN]),
     ("POST /auth/login", "form", form_login, [IN, MFA, ENROL, CREDENTIALS, UNVERIFIED, LIMITED, IN]),
     ("POST /auth/mfa/verify", "code", verify, [REFUSED, IN, INVALID, REFUSED, UNVERIFIED, LIMITED, IN]),
+    ("POST /auth/mfa/verify", "passkey", verify_passkey, [REFUSED, IN, INVALID, REFUSED, UNVERIFIED, LIMITED, IN]),
     (
         "POST /auth/mfa/totp/{id}/confirm",
         "enrolment",
         confirm,
         [NEVER, REVOKED, IN, REFUSED, UNVERIFIED, LIMITED, NEVER],
+    ),
+    ("POST /auth/passkeys/login", "verified user", passkey, [IN, IN, IN, CREDENTIALS, UNVERIFIED, IN, IN]),
+    // One factor: it needs another one, and wrong passwords do not count against it.
+    (
+        "POST /auth/passkeys/login",
+        "unverified user",
+        unverified_passkey,
+        [CREDENTIALS, MFA, CREDENTIALS, CREDENTIALS, UNVERIFIED, MFA, IN],
     ),
     // Wrong passwords do not count against a provider.
     ("POST /auth/code", "provider", code, [IN, MFA, ENROL, CREDENTIALS, UNVERIFIED, MFA, IN]),
@@ -157,6 +167,15 @@ fn form_login(house: &House, state: State) -> Reply {
 }
 
 fn verify(house: &House, state: State) -> Reply {
+    verify_by(house, state, |service, enrolled, _| json!({"code": service.fresh_code(enrolled)}))
+}
+
+fn verify_passkey(house: &House, state: State) -> Reply {
+    verify_by(house, state, |_, _, credential| json!({"credential": credential}))
+}
+
+/// Completes a login of an account that has an app and a passkey.
+fn verify_by(house: &House, state: State, proof: fn(&Service, &Enrolled, &Value) -> Value) -> Reply {
     let service = house.of(state);
     if state == Required {
         let account = house.account();
@@ -165,17 +184,50 @@ fn verify(house: &House, state: State) -> Reply {
     }
     let enrolled = house.enrolled();
     let account = &enrolled.account;
-    let token = service.challenge(account);
+    let mut added = service.add_key(&enrolled.pair, new_key(PUBLIC_URL), true);
+    let details = service.login(&account.email, &account.password).expect_error(403, "AUTH_MFA_REQUIRED");
+    let token = details["mfa_token"].as_str().unwrap().to_owned();
+    let credential = added.key.sign(&details["publicKey"]);
     house.bring(account, state);
     match state {
-        Plain => _ = service.remove_factor(&enrolled.pair.access, &enrolled.factor).has_status(204),
+        Plain => {
+            service.remove_passkey(&enrolled.pair.access, &added.id).has_status(204);
+            service.remove_factor(&enrolled.pair.access, &enrolled.factor).has_status(204);
+        }
         Trusted => _ = super::devices::remembered(service, &enrolled),
         Locked => {
             (0..5).for_each(|_| service.second(&token, &json!({"code": enrolled.app.wrong()})).wrong_credentials())
         }
         _ => {}
     }
-    service.second(&token, &json!({"code": service.fresh_code(&enrolled)}))
+    service.second(&token, &proof(service, &enrolled, &credential))
+}
+
+/// Adds a passkey to an account and brings the account into the state. Returns the key and the cookie of the device.
+fn with_passkey(house: &House, state: State) -> (SoftwarePasskey, String) {
+    let (account, pair, cookie) = if state == Plain || state == Required {
+        let account = house.account();
+        let pair = house.lax.sign_in(&account);
+        (account, pair, String::new())
+    } else {
+        let enrolled = house.enrolled();
+        let cookie = if state == Trusted { super::devices::remembered(&house.lax, &enrolled) } else { String::new() };
+        (enrolled.account, enrolled.pair, cookie)
+    };
+    let key = house.lax.add_key(&pair, new_key(PUBLIC_URL), false).key;
+    spoil(house, &account, state);
+    (key, cookie)
+}
+
+fn passkey(house: &House, state: State) -> Reply {
+    let (mut key, cookie) = with_passkey(house, state);
+    house.of(state).sign_in_with_from(&cookie, &mut key)
+}
+
+fn unverified_passkey(house: &House, state: State) -> Reply {
+    let (mut key, cookie) = with_passkey(house, state);
+    key.flags = UP;
+    house.of(state).sign_in_with_from(&cookie, &mut key)
 }
 
 /// Links an identity to an account and brings it into the state. Returns the person, a code that is older than the

@@ -60,7 +60,7 @@ use std::sync::OnceLock;
 
 pub(crate) const CLIENT_ID: &str = "portcullis";
 pub(crate) const CLIENT_SECRET: &str = "only-the-provider-knows-it";
-const PUBLIC_URL: &str = "http://localhost:8000";
+pub(crate) const PUBLIC_URL: &str = "http://localhost:8000";
 const BACK: &str = "https://app.example.org/back?tab=1";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const TRUSTED: (&str, &str) = ("TRUST_EMAIL", "verified");
