@@ -25,7 +25,7 @@ use portcullis_usecases::providers::{
 };
 use portcullis_usecases::recovery::{ChangePassword, ResetPassword};
 use portcullis_usecases::registration::{DeleteOwnAccount, Register};
-use portcullis_usecases::sessions::{ListSessions, LogOut, LogOutAll, ReadTimeline, RevokeSession};
+use portcullis_usecases::sessions::{ListSessions, LogOut, LogOutAll, PageSessions, ReadTimeline, RevokeSession};
 use portcullis_usecases::tokens::{
     Authenticate, BearerLookup, BearerLookupResult, Refresh, RotationRequest, RotationResult,
 };
@@ -173,6 +173,8 @@ pub struct SessionUseCases {
     pub log_out_all: LogOutAll,
     /// Returns the events of a session.
     pub timeline: ReadTimeline,
+    /// Signs and reads the cookie of the account pages, and ends their sessions.
+    pub page: PageSessions,
 }
 
 /// Lanes to blocking threads, one for each resource that a use case may wait for.
@@ -197,8 +199,8 @@ pub struct HttpConfig {
     pub app_name: String,
     /// Origin of `PUBLIC_URL` as browsers spell it; the service's pages are served there.
     pub public_origin: String,
-    /// Origins on other domains that may use passkeys of this service; none: the list is not served.
-    pub related_origins: Vec<String>,
+    /// Path of `PUBLIC_URL` without a trailing slash; empty if the service is served at the root.
+    pub public_path: String,
     /// Account pages that this service serves itself.
     pub account_pages: AccountPages,
     /// Origins allowed by CORS (Fetch standard).

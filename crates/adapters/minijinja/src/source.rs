@@ -12,11 +12,11 @@ pub(crate) const HTML: &str = "mail.html";
 const PAGES: &str = "pages";
 
 macro_rules! files {
-    ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../templates/", $name)))),*] };
+    ($($name:literal),* $(,)?) => { &[$(($name, include_str!(concat!("../templates/", $name)))),*] };
 }
 
 /// Built-in files by name.
-const BUILT_IN: [(&str, &str); 23] = files![
+const BUILT_IN: &[(&str, &str)] = files![
     "mail.txt",
     "mail.html",
     "en.toml",
@@ -40,6 +40,7 @@ const BUILT_IN: [(&str, &str); 23] = files![
     "pages/link_identity.html",
     "pages/continue.html",
     "pages/login.html",
+    "pages/failed.html",
 ];
 
 /// Error for a template that cannot be used: its name and the reason, in one line.

@@ -112,6 +112,12 @@ impl Mail {
         })
     }
 
+    /// Returns the path of `PUBLIC_URL` without a trailing slash; empty at the root.
+    pub(crate) fn public_path(&self) -> String {
+        let path = Url::parse(&self.public_url).map_or_else(|_| String::new(), |url| url.path().to_owned());
+        path.trim_end_matches('/').to_owned()
+    }
+
     /// Creates the renderer of emails and pages. Renders each page once in every language if the operator
     /// has templates, to check them. Tests render the built-in ones.
     ///

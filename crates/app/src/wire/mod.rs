@@ -114,7 +114,7 @@ pub fn api(settings: &Settings, base: &Base, operation: Operation) -> anyhow::Re
         passkeys: passkeys::use_cases(base, settings, sign_ins.clone()),
         providers: providers::use_cases(base, settings, &authenticate, (operation.providers.clone(), sign_ins))?,
         log_out: sessions::log_out(base),
-        sessions: sessions::use_cases(base),
+        sessions: sessions::use_cases(base, settings),
         public_keys: settings.keys.verifier.public_keys(),
         passwords: settings.passwords.policy,
         lanes: operation.lanes(settings, &refresh, &authenticate)?,
@@ -146,6 +146,7 @@ fn http(settings: &Settings) -> HttpConfig {
         related_origins: settings.passkeys.related_origins.clone(),
         app_name: settings.server.app_name.clone(),
         public_origin: settings.mail.public_origin.clone(),
+        public_path: settings.mail.public_path(),
         cors_origins: settings.server.cors_origins.clone(),
         cookies: settings
             .cookies

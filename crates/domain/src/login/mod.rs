@@ -3,12 +3,14 @@
 
 mod authentication;
 mod entry;
+mod local_path;
 mod methods;
 mod owner;
 mod step_up;
 
 pub use authentication::Authentication;
 pub use entry::{EntryPolicy, EntryRejection, SignIn, Standing};
+pub use local_path::LocalPath;
 pub use methods::{Method, Methods};
 pub use owner::{Credentials, Owner};
 pub use step_up::StepUpPolicy;

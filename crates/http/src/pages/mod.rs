@@ -6,6 +6,7 @@ pub(crate) mod account;
 mod assets;
 mod home;
 mod page;
+pub(crate) mod session;
 
 pub use page::{Page, PageRenderer};
 

@@ -58,6 +58,8 @@ pub(crate) enum PageContent<'a> {
     Continue { provider: &'a str, url: &'a str },
     /// `/account/login`: buttons that start a sign-in, one for each provider.
     Login { providers: Vec<LoginButton<'a>> },
+    /// An account page that cannot be displayed now. `folder` is the relative path to the folder of these pages.
+    Failed { folder: &'static str },
 }
 
 /// Reason why a sign-in with a provider cannot go on.
@@ -157,7 +159,7 @@ impl<'a> Page<'a> {
     pub(crate) fn new(language: Language, content: PageContent<'a>, error: Option<FormError>) -> Self {
         // Relative, since the service may be served below a path.
         let folder = match content {
-            PageContent::Home { .. } => "account/assets/",
+            PageContent::Home { .. } | PageContent::Failed { folder: "account/" } => "account/assets/",
             // Below /auth/providers/{name}/.
             PageContent::SignInFailed { .. } | PageContent::LinkIdentity { .. } | PageContent::Continue { .. } => {
                 "../../../account/assets/"
@@ -184,6 +186,7 @@ impl<'a> Page<'a> {
             PageContent::LinkIdentity { .. } => "link_identity",
             PageContent::Continue { .. } => "continue",
             PageContent::Login { .. } => "login",
+            PageContent::Failed { .. } => "failed",
         }
     }
 
@@ -237,6 +240,7 @@ impl<'a> Page<'a> {
         }
         add("docs", Content::swagger_ui(""), None);
         add("redoc", Content::redoc("../"), None);
+        add("failed", Content::Failed { folder: "" }, Some((ErrorText::Unavailable, None)));
         for (name, content) in Content::provider_samples(text) {
             add(name, content, None);
         }

@@ -7,11 +7,11 @@ use crate::body;
 use crate::call::Call;
 use crate::errors::ApiError;
 use crate::limits::own_device_cookie;
-use crate::pages::account::{self, LoginButton, PageContent, PageContext, SignInProblem};
+use crate::pages::account::{self, LoginButton, PageContent, PageContext, SignInProblem, see_other};
+use crate::pages::session::is_secure;
 use crate::tokens::{TokenCookie, cookie_value};
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
@@ -198,10 +198,6 @@ fn read_cookie(request: &HttpRequest, name: &str) -> Option<SignInSecret> {
     SignInSecret::parse(&cookie_value(request.headers(), name)?)
 }
 
-fn is_secure(api: &Api) -> bool {
-    api.config.public_origin.starts_with("https://")
-}
-
 fn flow_cookie(api: &Api) -> &'static str {
     if is_secure(api) { SECURE_FLOW } else { FLOW }
 }
@@ -235,15 +231,4 @@ fn set_flow_cookie(api: &Api, name: &str, browser: &SignInSecret, response: &mut
 
 fn label<'a>(api: &'a Api, provider: &'a str) -> &'a str {
     api.providers.providers.find(provider).map_or(provider, |provider| &provider.label)
-}
-
-/// Sends the browser elsewhere. The URL may have a code, so nothing may store or leak it.
-fn see_other(url: &str) -> HttpResponse {
-    let mut response = HttpResponse::build(StatusCode::SEE_OTHER)
-        .insert_header((header::LOCATION, url))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((header::REFERRER_POLICY, "no-referrer"))
-        .finish();
-    response.extensions_mut().insert(crate::errors::SkipEnvelope);
-    response
 }

@@ -77,7 +77,7 @@ impl From<TokenPair> for Issued {
 
 impl From<LoggedIn> for Issued {
     fn from(logged_in: LoggedIn) -> Self {
-        let LoggedIn { pair, cookie, recovery_codes } = logged_in;
+        let LoggedIn { pair, cookie, recovery_codes, .. } = logged_in;
         Self { device_cookie: Some(cookie), ..Self::from(pair).with_recovery_codes(recovery_codes) }
     }
 }

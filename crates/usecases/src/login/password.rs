@@ -16,7 +16,8 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{DeviceCookie, DeviceId};
 use portcullis_domain::login::{self, Credentials, LoginRejection, Method, Methods, Owner};
 use portcullis_domain::mfa::RecoveryCode;
-use portcullis_domain::registration::{EmailAddress, Password};
+use portcullis_domain::registration::{EmailAddress, Password, UserId};
+use portcullis_domain::sessions::SessionId;
 use portcullis_ports::{
     CancellationToken, HasherError, PasswordCheck, PasswordHasher, Store, StoreError, StoreExt, Tx,
 };
@@ -38,6 +39,10 @@ pub struct PasswordLogin {
 
 /// A new session. Redacted in `Debug`.
 pub struct LoggedIn {
+    /// Account of the session.
+    pub user_id: UserId,
+    /// The session.
+    pub session_id: SessionId,
     /// Tokens of the session.
     pub pair: TokenPair,
     /// Device cookie, which makes the device known.

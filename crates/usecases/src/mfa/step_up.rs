@@ -51,6 +51,12 @@ pub struct StepUp {
 }
 
 impl StepUp {
+    /// Returns whether a session was authenticated recently, as far as known. [`require`](Self::require) decides.
+    #[must_use]
+    pub fn is_recent(&self, session: &Authenticated) -> bool {
+        self.policy.is_recent(session.authentication.as_ref(), session.second_factor, self.clock.now())
+    }
+
     /// Locks the account of a session and returns it. Reads the session under the lock, so that one that has
     /// ended changes nothing.
     ///

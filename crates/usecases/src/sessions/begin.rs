@@ -133,7 +133,7 @@ impl BeginSession {
             tracing::warn!(target: SECURITY_LOG, user_id = user.id.get(), client, failures, "Login after failed tries");
         }
         let cookie = self.devices.cookie(device, email, owner.credentials.hash());
-        Ok(Some(LoggedIn { pair, cookie, recovery_codes: None }))
+        Ok(Some(LoggedIn { user_id: user.id, session_id: entry.session_id, pair, cookie, recovery_codes: None }))
     }
 
     /// Begins a session with its first token. First ends the least recently used sessions if the

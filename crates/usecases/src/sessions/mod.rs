@@ -5,6 +5,7 @@ mod error;
 mod list;
 mod logout;
 mod logout_all;
+mod page;
 mod revoke;
 mod timeline;
 
@@ -14,5 +15,6 @@ pub use error::{NoSuchSession, SessionError};
 pub use list::{ListSessions, OwnSession, SessionsListed};
 pub use logout::{LogOut, LoggedOut};
 pub use logout_all::{LogOutAll, LoggedOutAll, LogoutAll};
+pub use page::PageSessions;
 pub use revoke::{RevokeSession, SessionRevocation, SessionRevoked};
 pub use timeline::{ReadTimeline, TimelineRead};

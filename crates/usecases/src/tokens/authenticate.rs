@@ -4,7 +4,7 @@
 
 use super::TokenError;
 use portcullis_domain::login::Authentication;
-use portcullis_domain::registration::{PasswordHash, User};
+use portcullis_domain::registration::{PasswordHash, User, UserId};
 use portcullis_domain::sessions::{SessionId, SessionPolicy, SessionState};
 use portcullis_ports::{BearerIdentity, Clock, ResolvedBearer, Store, StoreError, StoreExt, TokenVerifier};
 use std::sync::Arc;
@@ -28,11 +28,18 @@ pub struct Authenticated {
     pub forget: bool,
 }
 
-/// A genuine token whose account and session are still to be looked up.
+/// A genuine token or cookie whose account and session are still to be looked up.
 #[derive(Debug, Clone, Copy)]
 pub struct BearerLookup {
     identity: BearerIdentity,
     forget: bool,
+}
+
+impl BearerLookup {
+    /// Creates the lookup of a session that a signed cookie names.
+    pub(crate) const fn for_cookie(user_id: UserId, session_id: SessionId) -> Self {
+        Self { identity: BearerIdentity { user_id, session_id: Some(session_id) }, forget: false }
+    }
 }
 
 /// Result of looking up the account and session of a [`BearerLookup`].

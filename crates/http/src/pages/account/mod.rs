@@ -92,6 +92,17 @@ impl<'a> PageContext<'a> {
     }
 }
 
+/// Sends the browser elsewhere. The URL may have a code, so nothing may store or leak it.
+pub(crate) fn see_other(url: &str) -> HttpResponse {
+    let mut response = HttpResponse::build(StatusCode::SEE_OTHER)
+        .insert_header((header::LOCATION, url))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::REFERRER_POLICY, "no-referrer"))
+        .finish();
+    response.extensions_mut().insert(SkipEnvelope);
+    response
+}
+
 /// Returns whether an error means that a token is no longer valid.
 pub(crate) fn is_dead(error: &ApiError) -> bool {
     matches!(error.code, ErrorCode::TokenInvalid | ErrorCode::TokenExpired | ErrorCode::TokenRevoked)

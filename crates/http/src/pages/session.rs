@@ -1,0 +1,141 @@
+//! Session of a browser at the account pages. Its cookie is accepted by these pages only, and each request looks the
+//! session up.
+
+use super::account::{PageContent, PageContext, see_other};
+use crate::api::{Api, with_store};
+use crate::call::Call;
+use crate::errors::ApiError;
+use crate::tokens::cookie_value;
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::dev::Payload;
+use actix_web::error::InternalError;
+use actix_web::http::header::{HeaderValue, SET_COOKIE};
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use futures_util::future::LocalBoxFuture;
+use portcullis_domain::ErrorCode;
+use portcullis_domain::providers::append_query;
+use portcullis_usecases::login::LoggedIn;
+use portcullis_usecases::tokens::{Authenticated, TokenError};
+
+const PAGE: &str = "portcullis_page";
+/// The same where `PUBLIC_URL` is https. A sibling host cannot set it.
+const SECURE_PAGE: &str = "__Host-portcullis_page";
+
+/// Extractor of the session. Without one, the response sends the browser to the sign-in page, which comes back.
+pub(crate) struct PageSession(pub(crate) Authenticated);
+
+impl FromRequest for PageSession {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let api = request.app_data::<Data<Api>>().cloned();
+            let api = api.ok_or_else(|| ApiError::internal("no API in the application's data"))?;
+            let response = match Self::find(&request, &api).await {
+                Ok(Some(session)) => return Ok(session),
+                Ok(None) => ask(&request, &api, "login"),
+                Err(error) => unavailable(&request, &api, error),
+            };
+            Err(InternalError::from_response("no session of the pages", response).into())
+        })
+    }
+}
+
+impl PageSession {
+    /// Returns the session, or `None` without a valid cookie of an active session.
+    ///
+    /// # Errors
+    /// Returns [`ApiError`] if the store fails.
+    pub(crate) async fn find(request: &HttpRequest, api: &Api) -> Result<Option<Self>, ApiError> {
+        let cookie = cookie_value(request.headers(), name(api));
+        let Some(lookup) = cookie.and_then(|cookie| api.sessions.page.read(&cookie)) else { return Ok(None) };
+        let deadline = api.lanes.store.deadline();
+        match api.lanes.accounts.run_by(deadline, lookup).await?.into_result() {
+            Ok(session) => Ok(Some(Self(session))),
+            Err(TokenError::Failed(failure)) => Err(failure.into()),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Returns the response that asks for recent authentication on the way, and comes back to this page. `None` if
+    /// the session's authentication is recent.
+    pub(crate) fn needs_reauthentication(&self, request: &HttpRequest, api: &Api) -> Option<HttpResponse> {
+        (!api.sessions.page.step_up.is_recent(&self.0)).then(|| reauthenticate(request, api))
+    }
+}
+
+/// Renders the response to a failed call: asks for recent authentication if that is missing, and for a sign-in if
+/// the session has ended. Other errors are displayed on the page.
+pub(crate) fn failed(request: &HttpRequest, api: &Api, content: PageContent<'_>, error: ApiError) -> HttpResponse {
+    match error.code {
+        ErrorCode::StepUpRequired => reauthenticate(request, api),
+        ErrorCode::TokenRevoked => ask(request, api, "login"),
+        _ => PageContext::of(request, api).with_error(content, error),
+    }
+}
+
+/// Sends the browser to the page that asks for recent authentication, which comes back.
+pub(crate) fn reauthenticate(request: &HttpRequest, api: &Api) -> HttpResponse {
+    ask(request, api, "reauthenticate")
+}
+
+/// Sends the browser to another account page, which comes back to this one with `GET`.
+fn ask(request: &HttpRequest, api: &Api, page: &str) -> HttpResponse {
+    let query = if request.query_string().is_empty() { String::new() } else { format!("?{}", request.query_string()) };
+    let here = format!("{}{}{query}", api.config.public_path, request.path());
+    see_other(&append_query(&format!("{}{page}", folder(request)), &[("continue", &here)]))
+}
+
+fn unavailable(request: &HttpRequest, api: &Api, error: ApiError) -> HttpResponse {
+    PageContext::of(request, api).with_error(PageContent::Failed { folder: folder(request) }, error)
+}
+
+/// Returns the relative path to the folder of the account pages, since the service may be served below a path.
+pub(crate) fn folder(request: &HttpRequest) -> &'static str {
+    if request.path() == "/account" { "account/" } else { "" }
+}
+
+/// Returns the `Set-Cookie` value for a session that has just begun.
+pub(crate) fn set_cookie(api: &Api, logged_in: &LoggedIn) -> Option<HeaderValue> {
+    let sessions = &api.sessions.page;
+    let lifetime = Duration::seconds(sessions.lifetime().num_seconds());
+    build(api, &sessions.cookie(logged_in), (!logged_in.pair.forget).then_some(lifetime))
+}
+
+/// Ends the session and deletes its cookie.
+pub(crate) async fn end(api: &Data<Api>, request: &HttpRequest, session: Authenticated) -> Result<(), ApiError> {
+    let caller = Call::new(api, request).caller;
+    with_store(api.clone(), move |api| api.sessions.page.end(&session, &caller)).await??;
+    Ok(())
+}
+
+/// Adds the `Set-Cookie` value that deletes the cookie.
+pub(crate) fn clear_cookie(api: &Api, response: &mut HttpResponse) {
+    if let Some(value) = build(api, "", Some(Duration::ZERO)) {
+        response.headers_mut().append(SET_COOKIE, value);
+    }
+}
+
+fn name(api: &Api) -> &'static str {
+    if is_secure(api) { SECURE_PAGE } else { PAGE }
+}
+
+/// Returns whether browsers reach the pages over TLS.
+pub(crate) fn is_secure(api: &Api) -> bool {
+    api.config.public_origin.starts_with("https://")
+}
+
+fn build(api: &Api, value: &str, max_age: Option<Duration>) -> Option<HeaderValue> {
+    let mut cookie = Cookie::new(name(api), value);
+    cookie.set_path("/");
+    cookie.set_http_only(true);
+    cookie.set_secure(is_secure(api));
+    // Links from other sites and the redirects of providers must find the user signed in.
+    cookie.set_same_site(SameSite::Lax);
+    cookie.set_max_age(max_age);
+    HeaderValue::from_str(&cookie.to_string()).ok()
+}
