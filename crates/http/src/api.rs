@@ -224,6 +224,10 @@ pub struct AccountPages {
     pub verify: bool,
     /// The page that sets passwords.
     pub reset: bool,
+    /// The pages on which people sign in and manage their account.
+    pub enabled: bool,
+    /// The page that creates accounts.
+    pub sign_up: bool,
 }
 
 /// Runs a use case that needs the database on the store lane.

@@ -1,11 +1,12 @@
 //! Table of all routes. Each feature registers its own; the server, the metrics labels and the OpenAPI
 //! document are made from it.
 
+use crate::api::{AccountPages, Api};
 use crate::body::{self, Input};
-use crate::{
-    health, keys, login, mfa, pages, passkeys, providers, recovery, registration, sessions, tokens, verification,
-};
+use crate::{health, keys, login, mfa, pages, providers, recovery, registration, sessions, tokens, verification};
+use actix_web::guard::fn_guard;
 use actix_web::http::Method;
+use actix_web::web::Data;
 use actix_web::{FromRequest, Handler, Responder};
 use paperclip::actix::web::{self, Route, ServiceConfig};
 use paperclip::v2::schema::Apiv2Operation;
@@ -18,6 +19,8 @@ use serde_json::{Value, json};
 pub(crate) struct Table {
     api: Vec<(&'static str, Vec<Route>)>,
     pages: Vec<(&'static str, Vec<actix_web::Route>)>,
+    /// Pages that an operator may turn off.
+    switches: Vec<(&'static str, fn(&AccountPages) -> bool)>,
     /// Documentation of the API's routes.
     pub(crate) operations: Vec<Operation>,
 }
@@ -63,6 +66,17 @@ impl Table {
         self.pages.push((path, routes.into()));
     }
 
+    /// Adds the routes of an account page. `is_on` is false if the operator turned the page off.
+    pub(crate) fn account_page<const N: usize>(
+        &mut self,
+        path: &'static str,
+        is_on: fn(&AccountPages) -> bool,
+        routes: [actix_web::Route; N],
+    ) {
+        self.page(path, routes);
+        self.switches.push((path, is_on));
+    }
+
     /// Returns the patterns of all routes.
     pub(crate) fn patterns(&self) -> impl Iterator<Item = &'static str> {
         self.api.iter().map(|(path, _)| *path).chain(self.pages.iter().map(|(path, _)| *path))
@@ -78,7 +92,13 @@ impl Table {
     /// Moves the pages into an application.
     pub(crate) fn serve_pages(&mut self, config: &mut actix_web::web::ServiceConfig) {
         for (path, routes) in self.pages.drain(..) {
-            config.service(routes.into_iter().fold(actix_web::web::resource(path), actix_web::Resource::route));
+            let mut resource = routes.into_iter().fold(actix_web::web::resource(path), actix_web::Resource::route);
+            for is_on in self.switches.iter().filter(|(switched, _)| *switched == path).map(|(_, is_on)| *is_on) {
+                resource = resource.guard(fn_guard(move |context| {
+                    context.app_data::<Data<Api>>().is_some_and(|api| is_on(&api.config.account_pages))
+                }));
+            }
+            config.service(resource);
         }
     }
 }

@@ -18,7 +18,7 @@ mod mail;
 mod metrics;
 mod mfa;
 mod misspelt;
-mod passkeys;
+mod pages;
 mod passwords;
 mod print;
 mod providers;
@@ -42,7 +42,7 @@ pub(crate) use logging::{Format, Level, Logging};
 pub(crate) use mail::Mail;
 pub(crate) use metrics::Metrics;
 pub(crate) use mfa::Mfa;
-pub(crate) use passkeys::Passkeys;
+pub(crate) use pages::Pages;
 pub(crate) use passwords::Passwords;
 pub(crate) use print::printed;
 pub use print::render;
@@ -72,6 +72,7 @@ const SETTINGS: [&[Setting]; 15] = [
     &mail::SETTINGS,
     &server::SETTINGS,
     &cookies::SETTINGS,
+    &pages::SETTINGS,
     &logging::SETTINGS,
     &metrics::SETTINGS,
     &traces::SETTINGS,
@@ -101,6 +102,7 @@ pub struct WithoutKeys {
     /// Server settings.
     pub server: Server,
     pub(crate) cookies: Cookies,
+    pub(crate) pages: Pages,
     pub(crate) logging: Logging,
     pub(crate) metrics: Metrics,
     pub(crate) traces: Traces,
@@ -137,6 +139,7 @@ impl WithoutKeys {
             cookies: Cookies::read(sources, &mail, &mut warnings)?,
             passkeys: Passkeys::read(sources, &mail, &mut warnings)?,
             mail,
+            pages: Pages::read(sources)?,
             logging: Logging::read(sources, server.debug)?,
             metrics: Metrics::read(sources)?,
             traces: Traces::read(sources, &mut warnings)?,

@@ -142,8 +142,7 @@ fn http(settings: &Settings) -> HttpConfig {
     let (verify, reset) = (is_own(&links.verify, "/account/verify"), is_own(&links.reset, "/account/reset"));
     let is_https = settings.mail.public_origin.starts_with("https://");
     HttpConfig {
-        account_pages: AccountPages { verify, reset },
-        related_origins: settings.passkeys.related_origins.clone(),
+        account_pages: AccountPages { verify, reset, enabled: settings.pages.enabled, sign_up: settings.pages.sign_up },
         app_name: settings.server.app_name.clone(),
         public_origin: settings.mail.public_origin.clone(),
         public_path: settings.mail.public_path(),
