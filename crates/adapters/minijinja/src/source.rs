@@ -63,12 +63,12 @@ impl TemplatesError {
 
 /// Lists the names of the built-in templates, without the texts.
 pub(crate) fn templates() -> impl Iterator<Item = &'static str> {
-    BUILT_IN.into_iter().map(|(name, _)| name).filter(|name| !name.ends_with(".toml"))
+    BUILT_IN.iter().map(|(name, _)| *name).filter(|name| !name.ends_with(".toml"))
 }
 
 /// Returns a built-in file.
 pub(crate) fn built_in(file: &str) -> &'static str {
-    BUILT_IN.into_iter().find(|(name, _)| *name == file).map(|(_, text)| text).unwrap_or_default()
+    BUILT_IN.iter().find(|(name, _)| *name == file).map(|(_, text)| *text).unwrap_or_default()
 }
 
 /// Returns the file name of a language's texts.
@@ -103,7 +103,7 @@ fn read_into(files: &mut BTreeMap<String, String>, folder: &Path, prefix: &str) 
             let text = fs::read_to_string(&path).map_err(|error| TemplatesError::of(&name, error.kind()))?;
             files.insert(name, text);
         } else if !file.starts_with('.') && [".txt", ".html", ".toml"].iter().any(|end| file.ends_with(end)) {
-            let known = BUILT_IN.map(|(known, _)| known).join(", ");
+            let known = BUILT_IN.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ");
             return Err(TemplatesError::of(&name, format!("is no template; there are {known}")));
         }
     }
