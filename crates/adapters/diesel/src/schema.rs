@@ -249,6 +249,7 @@ diesel::table! {
         challenge -> Binary,
         redirect_uri -> Text,
         multi_factor -> Bool,
+        page_sid -> Nullable<Text>,
         expires_at -> UtcTime,
         used_at -> Nullable<UtcTime>,
     }

@@ -53,6 +53,7 @@ struct CodeRow {
     challenge: Stored<Vec<u8>>,
     redirect_uri: Stored<String>,
     multi_factor: Stored<bool>,
+    page_sid: Option<Stored<String>>,
     expires_at: Stored<DateTime<Utc>>,
     used_at: Option<Stored<DateTime<Utc>>>,
 }
@@ -62,14 +63,18 @@ impl TryFrom<CodeRow> for SignInCode {
 
     fn try_from(row: CodeRow) -> Result<Self, StoreError> {
         let at = RowRef { table: "sign_in_codes", id: row.id };
-        let session_id = SessionId::parse(&at.read("sid", row.sid)?);
+        let sid = |column, text| {
+            let id = SessionId::parse(&at.read::<String>(column, text)?);
+            id.ok_or_else(|| at.corrupt(column, "not a session identifier"))
+        };
         Ok(Self {
             digest: SignInCodeDigest::new(at.code("digest", row.digest)?),
             user_id: UserId::new(at.read("user_id", row.user_id)?),
-            session_id: session_id.ok_or_else(|| at.corrupt("sid", "not a session identifier"))?,
+            session_id: sid("sid", row.sid)?,
             challenge: at.code("challenge", row.challenge)?,
             redirect_uri: at.read("redirect_uri", row.redirect_uri)?,
             multi_factor: at.read("multi_factor", row.multi_factor)?,
+            page_session: row.page_sid.map(|text| sid("page_sid", text)).transpose()?,
             expires_at: at.read("expires_at", row.expires_at)?,
             used_at: row.used_at.map(|time| at.read("used_at", time)).transpose()?,
         })
@@ -118,6 +123,7 @@ impl SignInRepository for Transaction<'_> {
             sign_in_codes::challenge.eq(code.challenge.as_slice()),
             sign_in_codes::redirect_uri.eq(&code.redirect_uri),
             sign_in_codes::multi_factor.eq(code.multi_factor),
+            sign_in_codes::page_sid.eq(code.page_session.map(|id| id.to_string())),
             sign_in_codes::expires_at.eq(DbTimestamp::new(code.expires_at)),
             sign_in_codes::used_at.eq(code.used_at.map(DbTimestamp::new)),
         ));

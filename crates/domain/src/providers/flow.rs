@@ -148,6 +148,8 @@ pub struct SignInCode {
     pub redirect_uri: String,
     /// True if the provider reported several factors, and its word for that is taken.
     pub multi_factor: bool,
+    /// Session of the account pages that the new one continues. `None` after a sign-in with a provider.
+    pub page_session: Option<SessionId>,
     /// Expiry, in UTC.
     pub expires_at: DateTime<Utc>,
     /// Time of use, in UTC. `None` until then.

@@ -114,7 +114,7 @@ pub fn a_sign_in_code_is_used_once_or_revoked_unused(store: &dyn Store) -> Outco
     let find = |number| store.read(|tx| tx.sign_ins().code(&code(&ada, number).digest));
     let spend = |number| store.write(|tx| tx.sign_ins().use_code(&code(&ada, number).digest, nearly(at(5))));
     let revoke = |user: &User| store.write(|tx| tx.sign_ins().revoke_codes(user.id));
-    let (one, several) = (code(&ada, 1), SignInCode { multi_factor: true, ..code(&bob, 2) });
+    let (one, several) = (code(&ada, 1), SignInCode { multi_factor: true, page_session: Some(SessionId::from_random([9; 16])), ..code(&bob, 2) });
     for code in [&one, &several] {
         let as_given = SignInCode { expires_at: nearly(code.expires_at), ..code.clone() };
         store.write(|tx| tx.sign_ins().insert_code(&as_given))?;
@@ -213,6 +213,7 @@ pub(super) fn code(user: &User, number: u8) -> SignInCode {
         challenge: [number + 1; 32],
         redirect_uri: "com.example.app:/k\u{e4}se?x='".to_owned(),
         multi_factor: false,
+        page_session: None,
         expires_at: at(60),
         used_at: None,
     }

@@ -9,9 +9,8 @@ use crate::mfa::{Challenge, Factors};
 use crate::passkeys::PasskeyCeremonies;
 use crate::sessions::{BeginSession, Entry, Uses};
 use portcullis_domain::login::{EntryPolicy, EntryRejection, LoginRejection, Methods, Owner, SignIn, Standing};
-use portcullis_domain::mfa::TotpFactor;
-use portcullis_domain::passkeys::PasskeyPurpose;
-use portcullis_domain::sessions::SessionId;
+use portcullis_domain::registration::UserId;
+use portcullis_domain::sessions::{DeviceHash, Session};
 use portcullis_domain::tokens::{ChallengeClaims, ChallengePurpose, Claims};
 use portcullis_ports::{StoreError, StoreExt, Tx};
 use std::sync::Arc;
@@ -92,17 +91,33 @@ impl Gate {
     /// Queries the trusted devices only if the decision depends on them.
     fn standing(&self, entry: &Entry<'_>) -> Result<Standing, StoreError> {
         let standing = Standing::for_owner(entry.owner);
-        let can_be_trusted = standing.second_factor && self.policy.trusted_devices && entry.is_known;
+        let has_device = entry.is_known || entry.page.is_some();
+        let can_be_trusted = standing.second_factor && self.policy.trusted_devices && has_device;
         let matters = can_be_trusted && !entry.methods.are_multi_factor();
         let trusted_device = matters && self.beginning.store.read(|tx| self.trusts_device(entry, tx))?;
         Ok(Standing { trusted_device, ..standing })
     }
 
     fn trusts_device(&self, entry: &Entry<'_>, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-        let BeginSession { devices, clock, .. } = &self.beginning;
         let user_id = entry.owner.user.id;
-        let device = devices.hash(user_id, entry.device);
-        Ok(tx.factors().trusted_devices(user_id, clock.now())?.iter().any(|trusted| trusted.device == device))
+        let device = match entry.page {
+            Some(page) => page.device,
+            None => Some(self.beginning.devices.hash(user_id, entry.device)),
+        };
+        self.is_trusted(user_id, device, tx)
+    }
+
+    fn is_trusted(&self, user_id: UserId, device: Option<DeviceHash>, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+        let trusted = tx.factors().trusted_devices(user_id, self.beginning.clock.now())?;
+        Ok(trusted.iter().any(|trusted| Some(trusted.device) == device))
+    }
+
+    /// Returns whether an app may continue a session of the account pages, as [`pass`](Self::pass) will decide.
+    pub(crate) fn admits(&self, owner: &Owner, page: &Session, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+        let methods = page.authentication.map(|by| by.methods).unwrap_or_default();
+        let trusted_device = self.policy.trusted_devices && self.is_trusted(owner.user.id, page.device, tx)?;
+        let standing = Standing { trusted_device, ..Standing::for_owner(owner) };
+        Ok(self.policy.decide(&standing, methods) == SignIn::Done)
     }
 
     fn challenge(&self, entry: &Entry<'_>, purpose: ChallengePurpose) -> Result<Challenge, DependencyError> {

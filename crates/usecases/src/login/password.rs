@@ -156,6 +156,7 @@ impl Counted for LogIn {
                 session_id: self.gate.beginning.issuance.new_session_id(),
                 device: self.second_factor.device(known, proof.as_ref(), input.remember_device),
                 is_known: known.is_some(),
+                page: None,
                 needs_lock: proof.as_ref().is_some_and(Proof::needs_lock),
                 caller,
                 admission,

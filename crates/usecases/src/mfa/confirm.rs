@@ -138,6 +138,7 @@ impl ConfirmTotp {
             session_id: challenge.session_id,
             device: known.unwrap_or_else(|| self.second_factor.devices.new_device()),
             is_known: known.is_some(),
+            page: None,
             needs_lock: true,
             caller,
             admission: &Admission::default(),

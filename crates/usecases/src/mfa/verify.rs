@@ -100,6 +100,7 @@ impl Counted for VerifySecondFactor {
                 session_id: challenge.session_id,
                 device: self.second_factor.device(known, Some(&proof), *remember_device),
                 is_known: known.is_some(),
+                page: None,
                 needs_lock: true,
                 caller,
                 admission,

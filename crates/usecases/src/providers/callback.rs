@@ -3,12 +3,12 @@
 use super::error::log_failure;
 use super::flow::FlowDetails;
 use super::resolve::{NoAccount, ResolveAccount, SignedIn};
-use super::{ProviderReason, Providers};
+use super::{CodeExchange, ProviderReason, Providers};
 use crate::LOG;
 use crate::caller::Caller;
 use crate::failure::{DependencyError, UseCaseError};
 use portcullis_domain::providers::{
-    ProviderProfile, SIGN_IN_CODE_LIFETIME, SignInCode, SignInCodeDigest, SignInError, SignInSecret, StateDigest,
+    CodeVerifier, ProviderProfile, SIGN_IN_CODE_LIFETIME, SignInCode, SignInCodeDigest, SignInError, SignInSecret, StateDigest,
     append_query,
 };
 use portcullis_domain::sessions::SessionId;
@@ -60,8 +60,18 @@ impl crate::Reason for FlowRejection {
 /// Profile from the provider, or the reason why there is none.
 pub type SignInResult = Result<ProviderProfile, SignInError>;
 
-/// Where the browser is sent back to. Redacted in `Debug`, because the URL may have a code.
-pub struct CallbackResponse(pub String);
+/// Where the browser goes on. Redacted in `Debug`, because it may have a code.
+pub enum CallbackResponse {
+    /// To the client, at this URL.
+    Client(String),
+    /// To the account pages, which began the flow.
+    Pages {
+        /// The code for [`ExchangeCode`](super::ExchangeCode), or the reason why no one is signed in.
+        outcome: Result<CodeExchange, SignInError>,
+        /// `state` of the flow.
+        state: String,
+    },
+}
 
 impl fmt::Debug for CallbackResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -148,42 +158,42 @@ impl CompleteSignIn {
         result: SignInResult,
         caller: &Caller,
     ) -> Result<CallbackResponse, DependencyError> {
+        let outcome = self.outcome(opened, result, caller)?;
+        if let Some(provider) = self.providers.find(opened.details.provider.as_str()) {
+            self.observer.on_sign_in(provider.kind, outcome.as_ref().map(drop).map_err(|reason| *reason));
+        }
+        Ok(self.respond(opened, outcome))
+    }
+
+    /// Returns the code, `None` for a flow that links an identity, or the reason why no one is signed in.
+    fn outcome(
+        &self,
+        opened: &OpenedFlow,
+        result: SignInResult,
+        caller: &Caller,
+    ) -> Result<Result<Option<CodeExchange>, SignInError>, DependencyError> {
         if let Some((_, session)) = opened.details.link
             && !self.store.read(|tx| is_active(session, tx))?
         {
-            return Ok(self.refuse(opened, SignInError::FlowExpired));
+            return Ok(Err(SignInError::FlowExpired));
         }
         match result.map(|profile| self.begin_code(opened, &profile, caller)) {
-            Ok(Ok(code)) => {
-                self.observe(opened, Ok(()));
-                Ok(self.respond(opened, code.map(|code| ("code", code))))
-            }
-            Ok(Err(UseCaseError::Refused(NoAccount(reason)))) => Ok(self.refuse(opened, reason.into())),
+            Ok(Ok(code)) => Ok(Ok(code)),
+            Ok(Err(UseCaseError::Refused(NoAccount(reason)))) => Ok(Err(reason.into())),
             Ok(Err(UseCaseError::Failed(error))) => Err(error),
-            Ok(Err(UseCaseError::Limited(_))) => Ok(self.refuse(opened, SignInError::ServerError)),
-            Err(reason) => Ok(self.refuse(opened, reason)),
+            Ok(Err(UseCaseError::Limited(_))) => Ok(Err(SignInError::ServerError)),
+            Err(reason) => Ok(Err(reason)),
         }
     }
 
-    /// Returns the client's URL with the reason why no one is signed in.
-    fn refuse(&self, opened: &OpenedFlow, reason: SignInError) -> CallbackResponse {
-        self.observe(opened, Err(reason));
-        self.respond(opened, Some(("error", reason.as_str().to_owned())))
-    }
-
-    fn observe(&self, opened: &OpenedFlow, outcome: Result<(), SignInError>) {
-        if let Some(provider) = self.providers.find(opened.details.provider.as_str()) {
-            self.observer.on_sign_in(provider.kind, outcome);
-        }
-    }
-
-    /// Resolves the account and stores a code for it. A flow that links an identity gives none.
+    /// Resolves the account and stores a code for it. A flow that links an identity gives none. A code for the
+    /// account pages comes with its verifier.
     fn begin_code(
         &self,
         opened: &OpenedFlow,
         profile: &ProviderProfile,
         caller: &Caller,
-    ) -> Result<Option<String>, UseCaseError<NoAccount>> {
+    ) -> Result<Option<CodeExchange>, UseCaseError<NoAccount>> {
         let details = &opened.details;
         let gone = || StoreError::Failed("the provider is no longer configured".to_owned());
         let provider = self.providers.find(details.provider.as_str()).ok_or_else(gone)?;
@@ -191,11 +201,12 @@ impl CompleteSignIn {
         let link_to = details.link.map(|(user_id, _)| user_id);
         let signed_in = SignedIn { provider, profile, link_to, caller };
         let session_id = SessionId::from_random(self.entropy.array());
+        let verifier = CodeVerifier::from_random(self.entropy.array());
+        let challenge = details.challenge.unwrap_or_else(|| verifier.challenge());
         self.accounts.run(&signed_in, &mut |user_id, tx| {
             if let Some((_, session)) = details.link {
                 return still_active(session, tx);
             }
-            let Some(challenge) = details.challenge else { return Ok(()) };
             tx.sign_ins().insert_code(&SignInCode {
                 digest: SignInCodeDigest::from(&secret),
                 user_id,
@@ -203,27 +214,34 @@ impl CompleteSignIn {
                 challenge: *challenge.as_bytes(),
                 redirect_uri: details.redirect_uri.clone(),
                 multi_factor: provider.counts_factors(profile.multi_factor),
+                page_session: None,
                 expires_at: self.clock.now() + SIGN_IN_CODE_LIFETIME,
                 used_at: None,
             })
         })?;
-        Ok(details.challenge.map(|_| secret.expose()))
+        let (code_verifier, redirect_uri) = (verifier.expose().to_owned(), details.redirect_uri.clone());
+        Ok(details.link.is_none().then(|| CodeExchange { code: secret.expose(), code_verifier, redirect_uri }))
     }
 
-    fn respond(&self, opened: &OpenedFlow, outcome: Option<(&'static str, String)>) -> CallbackResponse {
+    fn respond(&self, opened: &OpenedFlow, outcome: Result<Option<CodeExchange>, SignInError>) -> CallbackResponse {
         let FlowDetails { redirect_uri, state, .. } = &opened.details;
-        let (has_code, has_link) = (matches!(outcome, Some(("code", _))), opened.details.link.is_some());
+        if opened.details.is_for_pages() {
+            let outcome = outcome.and_then(|code| code.ok_or(SignInError::ServerError));
+            return CallbackResponse::Pages { outcome, state: state.clone().unwrap_or_default() };
+        }
         let mut parameters: Vec<(&str, &str)> = Vec::new();
-        if let Some((name, value)) = &outcome {
-            parameters.push((name, value));
+        match &outcome {
+            Ok(Some(exchange)) => parameters.push(("code", &exchange.code)),
+            Ok(None) => {}
+            Err(reason) => parameters.push(("error", reason.as_str())),
         }
         if let Some(state) = state {
             parameters.push(("state", state));
         }
-        if has_code && !has_link {
+        if matches!(outcome, Ok(Some(_))) {
             parameters.push(("iss", &self.providers.public_url));
         }
-        CallbackResponse(append_query(redirect_uri, &parameters))
+        CallbackResponse::Client(append_query(redirect_uri, &parameters))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Exchanges the one-time code of a sign-in for a session (RFC 6749 §4.1.3, RFC 7636).
 
-use super::provider::federated_entry;
+use super::provider::{continued_entry, federated_entry};
 use crate::SECURITY_LOG;
 use crate::caller::Caller;
 use crate::counted::Counted;
@@ -10,7 +10,7 @@ use crate::login::{Gate, LogInReason, LoggedIn, MAX_ATTEMPTS, hash_contention};
 use crate::tokens::TokenError;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::providers::{CodeChallenge, SignInCode, SignInCodeDigest, SignInSecret};
-use portcullis_domain::sessions::EndReason;
+use portcullis_domain::sessions::{EndReason, Session, SessionState};
 use portcullis_ports::{Clock, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
@@ -78,10 +78,19 @@ impl Counted for ExchangeCode {
     ) -> Result<LoggedIn, UseCaseError<CodeReason>> {
         let code = self.redeem(input, caller)?;
         for _ in 0..MAX_ATTEMPTS {
-            let owner = self.store.read(|tx| tx.credentials().owner(code.user_id))?;
-            let owner = &owner.ok_or(CodeReason::Token(TokenError::Invalid))?;
-            let entry = federated_entry(&self.gate, owner, (code.multi_factor, code.session_id), (caller, admission));
-            let mut uses = |tx: &mut dyn Tx| tx.sign_ins().use_code(&code.digest, self.clock.now());
+            let (owner, page) = self.store.read(|tx| {
+                let owner = tx.credentials().owner(code.user_id)?.ok_or(CodeReason::Token(TokenError::Invalid))?;
+                Ok::<_, UseCaseError<CodeReason>>((owner, self.page(&code, tx)?))
+            })?;
+            let by = (caller, admission);
+            let entry = match &page {
+                Some(page) => continued_entry(&self.gate, &owner, (page, code.session_id), by),
+                None => federated_entry(&self.gate, &owner, (code.multi_factor, code.session_id), by),
+            };
+            let mut uses = |tx: &mut dyn Tx| {
+                let is_open = self.page(&code, tx).is_ok();
+                Ok(is_open && tx.sign_ins().use_code(&code.digest, self.clock.now())?)
+            };
             match self.gate.pass(&entry, &mut uses) {
                 Ok(Some(logged_in)) => return Ok(logged_in),
                 Ok(None) => {
@@ -103,6 +112,17 @@ impl Counted for ExchangeCode {
 }
 
 impl ExchangeCode {
+    /// Returns the session of the account pages that the code continues, if any. A code ends with that session.
+    fn page(&self, code: &SignInCode, tx: &mut dyn Tx) -> Result<Option<Session>, UseCaseError<CodeReason>> {
+        let Some(id) = code.page_session else { return Ok(None) };
+        let page = tx.sessions().find(id)?.filter(|page| page.user_id == code.user_id);
+        let page = page.filter(|page| {
+            let state = self.gate.beginning.sessions.state(page, self.clock.now());
+            state == SessionState::Active && page.authentication.is_some()
+        });
+        page.map(Some).ok_or_else(|| revoked().into())
+    }
+
     /// Returns the code if it may be used. A wrong verifier spends it: it may have been intercepted.
     fn redeem(&self, input: &CodeExchange, caller: &Caller) -> Result<SignInCode, UseCaseError<CodeReason>> {
         let (invalid, now) = (|| CodeReason::Token(TokenError::Invalid), self.clock.now());

@@ -15,7 +15,8 @@ pub(super) struct FlowDetails {
     pub(super) redirect_uri: String,
     /// `state` of the client.
     pub(super) state: Option<String>,
-    /// `code_challenge` of the client. `None` in a flow that links an identity, which gives no code.
+    /// `code_challenge` of the client. `None` in a flow that links an identity, which gives no code, and in one of the
+    /// account pages.
     pub(super) challenge: Option<CodeChallenge>,
     /// Nonce towards the provider.
     pub(super) nonce: String,
@@ -29,6 +30,11 @@ pub(super) struct FlowDetails {
 const NONE: &str = "-";
 
 impl FlowDetails {
+    /// Returns whether the account pages began the flow.
+    pub(super) const fn is_for_pages(&self) -> bool {
+        self.challenge.is_none() && self.link.is_none()
+    }
+
     /// Encrypts the details, bound to the row of the flow.
     pub(super) fn seal(&self, state: &StateDigest, sealer: &dyn Sealer) -> Result<Vec<u8>, SealError> {
         sealer.seal(&context(state), self.to_text().as_bytes())

@@ -6,6 +6,7 @@
 
 mod callback;
 mod code;
+mod continue_in_app;
 mod error;
 mod flow;
 mod id_token;
@@ -17,6 +18,7 @@ mod start;
 
 pub use callback::{CallbackResponse, CompleteSignIn, FlowRejection, OpenedFlow, ProviderCallback, SignInResult};
 pub use code::{CodeExchange, CodeReason, ExchangeCode};
+pub use continue_in_app::{AppSignIn, ContinueInApp};
 pub use error::ProviderReason;
 pub use id_token::{IdTokenReason, IdTokenSignIn, NativeSignIn, VerifiedIdToken};
 pub use identities::{IdentitiesListed, IdentityReason, ListIdentities, UnlinkIdentity};

@@ -6,7 +6,7 @@ use crate::login::Gate;
 use crate::sessions::Entry;
 use portcullis_domain::login::{Method, Methods, Owner};
 use portcullis_domain::providers::{LinkingPolicy, ProviderKind, ProviderName, RedirectUris};
-use portcullis_domain::sessions::SessionId;
+use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_ports::IdentityProvider;
 use std::sync::Arc;
 
@@ -41,8 +41,31 @@ pub(super) fn federated_entry<'a>(
     (caller, admission): (&'a Caller, &'a Admission),
 ) -> Entry<'a> {
     let methods = Methods::from(Method::Federated);
-    let methods = if multi_factor { methods.with_provider_factors() } else { methods };
-    gate.entry(owner, (methods, session_id), (caller, admission))
+    Entry {
+        owner,
+        email,
+        methods: if multi_factor { methods.with_provider_factors() } else { methods },
+        session_id,
+        device: known.unwrap_or_else(|| devices.new_device()),
+        is_known: known.is_some(),
+        page: None,
+        needs_lock: true,
+        caller,
+        admission,
+    }
+}
+
+/// Creates the entry of an app that continues a session of the account pages. The device was recognized when that
+/// session began.
+pub(super) fn continued_entry<'a>(
+    gate: &Gate,
+    owner: &'a Owner,
+    (page, session_id): (&'a Session, SessionId),
+    (caller, admission): (&'a Caller, &'a Admission),
+) -> Entry<'a> {
+    let methods = page.authentication.map(|by| by.methods).unwrap_or_default();
+    let entry = federated_entry(gate, owner, (false, session_id), (caller, admission));
+    Entry { methods, is_known: true, page: Some(page), ..entry }
 }
 
 /// All configured providers.

@@ -21,7 +21,7 @@ pub struct SignInStart {
     pub redirect_uri: String,
     /// `state` of the client.
     pub state: Option<String>,
-    /// `code_challenge` of the client. `None` in a flow that links an identity.
+    /// `code_challenge` of the client. `None` in a flow that links an identity, and in one of the account pages.
     pub challenge: Option<CodeChallenge>,
     /// Email address that the person is likely to choose.
     pub login_hint: Option<String>,

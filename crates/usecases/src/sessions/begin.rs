@@ -63,6 +63,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) device: DeviceId,
     /// `true` if the account knows the device.
     pub(crate) is_known: bool,
+    /// Session of the account pages that the new one continues, with its authentication, device and source.
+    pub(crate) page: Option<&'a Session>,
     /// `true` to lock the account before any check: two requests may begin the session, or use up the last
     /// recovery code.
     pub(crate) needs_lock: bool,
@@ -103,15 +105,20 @@ impl BeginSession {
     pub(crate) fn run(&self, entry: &Entry<'_>, uses: Uses<'_>) -> Result<Option<LoggedIn>, DependencyError> {
         let Entry { owner, email, device, is_known, caller, admission, .. } = *entry;
         let (user, now) = (&owner.user, self.clock.now());
-        let authentication = Authentication::new(entry.methods, now);
-        let claimed = Some(authentication).filter(|by| self.always_claims || !by.is_password_alone());
+        let continued = entry.page.and_then(|page| page.authentication);
+        let authentication = continued.unwrap_or_else(|| Authentication::new(entry.methods, now));
+        let claims = self.always_claims || continued.is_some() || !authentication.is_password_alone();
+        let claimed = Some(authentication).filter(|_| claims);
         let carried = CarriedClaims { authentication: claimed, forget: caller.forget };
         let (session, token, pair) = self.issuance.issue_first(entry.session_id, user.id, carried, now)?;
-        let source = caller.source().map(|source| self.devices.source_hash(Some(owner), source));
-        let session = session
-            .with_device(Some(self.devices.hash(user.id, device)))
-            .with_source(source)
-            .with_authentication(authentication);
+        let (device_hash, source) = match entry.page {
+            Some(page) => (page.device, page.source),
+            None => {
+                let source = caller.source().map(|source| self.devices.source_hash(Some(owner), source));
+                (Some(self.devices.hash(user.id, device)), source)
+            }
+        };
+        let session = session.with_device(device_hash).with_source(source).with_authentication(authentication);
         let cause = caller.cause(now);
         let failures = suspicious_failures(admission);
         let new_device = if is_known { None } else { self.notice(user, &cause)? };

@@ -122,6 +122,7 @@ fn expired_sign_ins_with_providers_go() {
             challenge: [1; 32],
             redirect_uri: String::new(),
             multi_factor: false,
+            page_session: None,
             expires_at,
             used_at: None,
         })?;

@@ -50,6 +50,7 @@ fn link(world: &World, user_id: UserId) {
         challenge: [4; 32],
         redirect_uri: "https://app.example.org/".to_owned(),
         multi_factor: false,
+        page_session: None,
         expires_at: world.clock.now() + TimeDelta::seconds(60),
         used_at: None,
     };

@@ -189,6 +189,7 @@ pub(crate) fn code(user_id: UserId) -> SignInCode {
         challenge: [7; 32],
         redirect_uri: "https://app.example.com/".to_owned(),
         multi_factor: false,
+        page_session: Some(SessionId::from_random([8; 16])),
         expires_at: now() + TimeDelta::seconds(60),
         used_at: None,
     }

@@ -168,6 +168,7 @@ fn damaged_sign_ins_are_reported_by_table_column_and_number() {
         ("sign_in_flows", "sealed", "'x'", "not binary"),
         ("sign_in_flows", "spent_at", "5", "not text"),
         ("sign_in_codes", "sid", "'x'", "not a session identifier"),
+        ("sign_in_codes", "page_sid", "'x'", "not a session identifier"),
         ("sign_in_codes", "challenge", "x'00'", "not 32 bytes"),
         ("sign_in_codes", "redirect_uri", "x'00'", "not text"),
         ("sign_in_codes", "multi_factor", "2", "neither 0 nor 1"),
