@@ -21,7 +21,8 @@ use portcullis_usecases::passkeys::{
     AddPasskey, ListPasskeys, LogInWithPasskey, PasskeyCeremonies, PreparePasskey, RemovePasskey, RenamePasskey,
 };
 use portcullis_usecases::providers::{
-    CompleteSignIn, ExchangeCode, ListIdentities, NativeSignIn, Providers, StartLink, StartSignIn, UnlinkIdentity,
+    CompleteSignIn, ContinueInApp, ExchangeCode, ListIdentities, NativeSignIn, Providers, StartLink, StartSignIn,
+    UnlinkIdentity,
 };
 use portcullis_usecases::recovery::{ChangePassword, ResetPassword};
 use portcullis_usecases::registration::{DeleteOwnAccount, Register};
@@ -153,6 +154,8 @@ pub struct ProviderUseCases {
     pub complete: CompleteSignIn,
     /// Exchanges the code of a sign-in.
     pub exchange: ExchangeCode,
+    /// Issues codes to apps whose users are signed in at the account pages.
+    pub continue_in_app: ContinueInApp,
     /// Signs in with the ID token of a native app.
     pub native: NativeSignIn,
     /// Begins the flow that links an identity.

@@ -15,8 +15,14 @@ use std::path::Path;
 
 /// Maximum length of a subject in characters.
 const MAX_SUBJECT: usize = 200;
-/// Pages whose texts may name a provider.
-const NAMING_PROVIDER: [&str; 3] = ["link_identity", "continue", "login"];
+/// Names that the templates fill in to the texts of a section, with the filter `fill`.
+const FILLED: [(&str, &[&str]); 5] = [
+    ("link_identity", &["provider"]),
+    ("continue", &["provider"]),
+    ("login", &["provider", "app"]),
+    ("continue_as", &["app"]),
+    ("to_app", &["app"]),
+];
 
 /// Renders emails and pages from templates in every language.
 pub struct MinijinjaRenderer {
@@ -122,16 +128,13 @@ struct TextFiller<'a> {
 }
 
 impl TextFiller<'_> {
-    /// Fills in the texts of the pages. They are plain text: markup in them is escaped. The name of the
-    /// provider stays, for the filter `fill` of the templates.
+    /// Fills in the texts of the pages. They are plain text: markup in them is escaped. The names of [`FILLED`]
+    /// stay.
     fn pages(&self) -> Result<Value, TemplatesError> {
         let sections = self.words.pages().map(|(name, texts)| {
             let section = format!("pages.{name}");
-            let with = if NAMING_PROVIDER.contains(&name) {
-                context! { provider => "{{ provider }}" }
-            } else {
-                context! {}
-            };
+            let names = FILLED.iter().filter(|(section, _)| *section == name).flat_map(|(_, names)| *names);
+            let with: Value = names.map(|name| (*name, format!("{{{{ {name} }}}}"))).collect();
             let fill = |key: &String| Ok((key.clone(), page_text(&self.text(&section, key, &with)?)));
             Ok((name, texts.keys().map(fill).collect::<Result<Value, TemplatesError>>()?))
         });

@@ -9,8 +9,8 @@ use portcullis_http::ProviderUseCases;
 use portcullis_oidc::{OidcProvider, ProviderConfig};
 use portcullis_ports::{Clock, OutboundHttp, SignInObserver};
 use portcullis_usecases::providers::{
-    CompleteSignIn, ExchangeCode, ListIdentities, NativeSignIn, Provider, Providers, ResolveAccount, StartLink,
-    StartSignIn, UnlinkIdentity,
+    CompleteSignIn, ContinueInApp, ExchangeCode, ListIdentities, NativeSignIn, Provider, Providers, ResolveAccount,
+    StartLink, StartSignIn, UnlinkIdentity,
 };
 use portcullis_usecases::tokens::Authenticate;
 use std::sync::Arc;
@@ -53,6 +53,13 @@ pub(super) fn use_cases(
             store: store.clone(),
             gate: gate.clone(),
             limits: limits.clone(),
+            clock: clock.clone(),
+        },
+        continue_in_app: ContinueInApp {
+            providers: providers.clone(),
+            gate: gate.clone(),
+            store: store.clone(),
+            entropy: entropy.clone(),
             clock: clock.clone(),
         },
         native: NativeSignIn {

@@ -15,6 +15,7 @@ use actix_web::web::Data;
 use dto::LoginRequest;
 use paperclip::actix::api_v2_operation;
 use portcullis_domain::ErrorCode;
+use portcullis_usecases::login::{LoggedIn, PasswordLogin};
 use std::convert::identity;
 use std::sync::Arc;
 
@@ -46,10 +47,16 @@ async fn login(
     body: Body<LoginRequest>,
 ) -> Result<Reply<Issued>, ApiError> {
     let (input, forget) = body.0;
-    let (input, mut call) = (Arc::new(input), Call::new(&api, &request).forgetting(forget));
+    let (logged_in, call) = log_in(Call::new(&api, &request).forgetting(forget), input).await?;
+    Ok(Issued::from(logged_in).reply(&call, transport, identity))
+}
+
+/// Counts and executes a login. Returns the call that succeeded, which may be that of an unknown device.
+pub(crate) async fn log_in(mut call: Call<'_>, input: PasswordLogin) -> Result<(LoggedIn, Call<'_>), ApiError> {
+    let input = Arc::new(input);
     loop {
         if let Some(logged_in) = call.counted(|api| &api.log_in, Arc::clone(&input), CallLane::Crypto).await? {
-            return Ok(Issued::from(logged_in).reply(&call, transport, identity));
+            return Ok((logged_in, call));
         }
         // The cookie is from before a password change.
         call = call.as_unknown_device();

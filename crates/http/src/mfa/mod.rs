@@ -1,7 +1,7 @@
 //! `/auth/mfa` and `/auth/reauthenticate`: second factors and recent authentication.
 
 mod dto;
-mod qr;
+pub(crate) mod qr;
 
 use crate::api::{Api, with_store};
 use crate::body::Body;

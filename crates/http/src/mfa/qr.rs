@@ -11,7 +11,7 @@ const MODULE: i32 = 4;
 
 /// Draws a text as a QR code: one path, black on white, a module to a unit. Returns `None` if the text is
 /// too long for a QR code.
-pub(super) fn svg(text: &str) -> Option<String> {
+pub(crate) fn svg(text: &str) -> Option<String> {
     let code = QrCode::encode_text(text, QrCodeEcc::Medium).ok()?;
     let size = code.size() + 2 * QUIET_ZONE;
     let mut path = String::new();

@@ -9,5 +9,5 @@ use actix_web::{HttpRequest, HttpResponse};
 /// Renders the home page.
 pub(super) async fn home(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     let own = api.config.account_pages;
-    PageContext::of(&request, &api).ok(PageContent::Home { verify: own.verify, reset: own.reset })
+    PageContext::of(&request, &api).ok(PageContent::Home { account: own.enabled, verify: own.verify, reset: own.reset })
 }

@@ -7,6 +7,7 @@ mod assets;
 mod home;
 mod page;
 pub(crate) mod session;
+pub(crate) mod sign_in;
 
 pub use page::{Page, PageRenderer};
 
@@ -39,6 +40,7 @@ pub(crate) fn routes(table: &mut Table) {
     table.page("/account/verify", [get().to(verification::open), post().to(verification::submit)]);
     table.page("/account/reset", [get().to(recovery::open), post().to(recovery::submit)]);
     table.page("/account/assets/{name}", [get().to(asset)]);
+    sign_in::routes(table);
 }
 
 async fn openapi(api: Data<Api>, document: Data<Document>) -> HttpResponse {

@@ -1,6 +1,7 @@
 //! Pages for people: what they display, and the trait of what renders them.
 
 use super::assets::STYLE;
+use super::sign_in::SignInPage;
 use portcullis_domain::mail::Language;
 use portcullis_domain::verification::Purpose;
 use serde::Serialize;
@@ -21,6 +22,8 @@ pub struct Page<'a> {
     #[serde(skip)]
     pub language: Language,
     style: String,
+    /// Relative path to the folder of the account pages, since the service may be served below a path.
+    folder: String,
     error: Option<FormError>,
     #[serde(flatten)]
     content: PageContent<'a>,
@@ -31,12 +34,19 @@ pub struct Page<'a> {
 #[serde(untagged)]
 pub(crate) enum PageContent<'a> {
     /// `/`: links to the account pages that this service serves itself, and to the API documentation.
-    Home { verify: bool, reset: bool },
+    Home { account: bool, verify: bool, reset: bool },
     /// Asks the reader to confirm what the link is for, and for the password unless the browser proves
     /// that the password is the reader's own.
     Confirm { token: &'a str, purpose: &'static str, asks_password: bool },
     /// Outcome of a redeemed token.
-    Confirmed { purpose: &'static str, email: &'a str, others_signed_out: bool, offer: Option<PasswordOffer> },
+    Confirmed {
+        purpose: &'static str,
+        email: &'a str,
+        others_signed_out: bool,
+        offer: Option<PasswordOffer>,
+        /// Relative URL of the sign-in page.
+        sign_in: Option<&'a str>,
+    },
     /// Form that requests an email, with the typed address after an error.
     RequestEmail { page: AccountPage, email: Option<&'a str> },
     /// Confirms the request: an email may be on its way.
@@ -46,7 +56,7 @@ pub(crate) enum PageContent<'a> {
     /// Form for a new password, which a token authorizes.
     NewPassword { token: &'a str },
     /// Confirms that the password was changed.
-    PasswordChanged {},
+    PasswordChanged { sign_in: Option<&'a str> },
     /// Viewer of the OpenAPI document. `up` is the relative path to the root of the service.
     ApiViewer { up: &'static str, viewer_style: Option<&'static str>, root: &'static str, scripts: [&'static str; 2] },
     /// A sign-in with a provider that cannot go on, and what to do next.
@@ -56,10 +66,10 @@ pub(crate) enum PageContent<'a> {
     /// Takes the reader to the provider. A redirect in response to a form would be stopped by the
     /// `form-action` of the pages' `Content-Security-Policy`.
     Continue { provider: &'a str, url: &'a str },
-    /// `/account/login`: buttons that start a sign-in, one for each provider.
-    Login { providers: Vec<LoginButton<'a>> },
-    /// An account page that cannot be displayed now. `folder` is the relative path to the folder of these pages.
-    Failed { folder: &'static str },
+    /// An account page that cannot be displayed now.
+    Failed {},
+    /// A page of sign-in.
+    SignIn(SignInPage<'a>),
 }
 
 /// Reason why a sign-in with a provider cannot go on.
@@ -77,13 +87,6 @@ pub(crate) enum SignInProblem {
     OtherBrowser,
     /// The provider cannot be reached.
     Unavailable,
-}
-
-/// Link of a provider that looks like a button.
-#[derive(Debug, Serialize)]
-pub(crate) struct LoginButton<'a> {
-    pub(crate) label: &'a str,
-    pub(crate) url: String,
 }
 
 /// Account page that a form is posted to.
@@ -135,10 +138,24 @@ pub(crate) enum ErrorText {
     OtherSite,
     Unreadable,
     Unexpected,
+    PasswordMissing,
+    CodeMissing,
+    Credentials,
+    PasswordOrCode,
+    WrongCode,
+    Registered,
+    Canceled,
+    AccountExists,
+    EmailMissing,
+    SignUpClosed,
+    DomainNotAllowed,
+    AccountDisabled,
+    SignInExpired,
+    ProviderUnavailable,
 }
 
 impl ErrorText {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 27] = [
         Self::Email,
         Self::TooShort,
         Self::TooLong,
@@ -152,27 +169,48 @@ impl ErrorText {
         Self::OtherSite,
         Self::Unreadable,
         Self::Unexpected,
+        Self::PasswordMissing,
+        Self::CodeMissing,
+        Self::Credentials,
+        Self::PasswordOrCode,
+        Self::WrongCode,
+        Self::Registered,
+        Self::Canceled,
+        Self::AccountExists,
+        Self::EmailMissing,
+        Self::SignUpClosed,
+        Self::DomainNotAllowed,
+        Self::AccountDisabled,
+        Self::SignInExpired,
+        Self::ProviderUnavailable,
     ];
 }
 
 impl<'a> Page<'a> {
     pub(crate) fn new(language: Language, content: PageContent<'a>, error: Option<FormError>) -> Self {
-        // Relative, since the service may be served below a path.
-        let folder = match content {
-            PageContent::Home { .. } | PageContent::Failed { folder: "account/" } => "account/assets/",
-            // Below /auth/providers/{name}/.
-            PageContent::SignInFailed { .. } | PageContent::LinkIdentity { .. } | PageContent::Continue { .. } => {
-                "../../../account/assets/"
-            }
-            _ => "assets/",
+        let usual = match content {
+            PageContent::Home { .. } => "/",
+            PageContent::SignIn(SignInPage::Overview(_)) => "/account",
+            PageContent::SignInFailed { .. }
+            | PageContent::LinkIdentity { .. }
+            | PageContent::Continue { .. }
+            | PageContent::SignIn(SignInPage::Returning { .. }) => "/auth/providers/corp/callback",
+            _ => "/account/login",
         };
-        Self { language, style: format!("{folder}{STYLE}"), error, content }
+        Self { language, style: String::new(), folder: String::new(), error, content }.at(usual)
+    }
+
+    /// Sets the path that the page is served at.
+    pub(crate) fn at(self, path: &str) -> Self {
+        let base = "../".repeat(path.matches('/').count().saturating_sub(1));
+        let folder = if path.starts_with("/account/") { String::new() } else { format!("{base}account/") };
+        Self { style: format!("{folder}assets/{STYLE}"), folder, ..self }
     }
 
     /// Returns the name of the template.
     #[must_use]
     pub const fn template(&self) -> &'static str {
-        match self.content {
+        match &self.content {
             PageContent::Home { .. } => "home",
             PageContent::Confirm { .. } => "confirm",
             PageContent::Confirmed { .. } => "confirmed",
@@ -180,13 +218,13 @@ impl<'a> Page<'a> {
             PageContent::EmailSent { .. } => "email_sent",
             PageContent::ExpiredLink { .. } => "expired_link",
             PageContent::NewPassword { .. } => "new_password",
-            PageContent::PasswordChanged {} => "password_changed",
+            PageContent::PasswordChanged { .. } => "password_changed",
             PageContent::ApiViewer { .. } => "api_viewer",
             PageContent::SignInFailed { .. } => "sign_in_failed",
             PageContent::LinkIdentity { .. } => "link_identity",
             PageContent::Continue { .. } => "continue",
-            PageContent::Login { .. } => "login",
-            PageContent::Failed { .. } => "failed",
+            PageContent::Failed {} => "failed",
+            PageContent::SignIn(page) => page.template(),
         }
     }
 
@@ -200,14 +238,15 @@ impl<'a> Page<'a> {
             let error = error.map(|(text, field)| FormError { text, field });
             samples.push((name.to_owned(), Self::new(language, content, error)));
         };
-        add("home", Content::Home { verify: true, reset: true }, None);
-        add("home_without_account_pages", Content::Home { verify: false, reset: false }, None);
+        add("home", Content::Home { account: true, verify: true, reset: true }, None);
+        add("home_without_account_pages", Content::Home { account: false, verify: false, reset: false }, None);
         let confirm = |purpose, asks_password| Content::Confirm { token: text, purpose, asks_password };
         for purpose in [Purpose::VerifyEmail, Purpose::ChangeEmail, Purpose::UndoEmailChange].map(Purpose::as_str) {
             add(&format!("confirm_{purpose}"), confirm(purpose, false), None);
             add(&format!("confirm_{purpose}_password"), confirm(purpose, true), None);
             let others_signed_out = purpose != Purpose::UndoEmailChange.as_str();
-            let confirmed = Content::Confirmed { purpose, email: text, others_signed_out, offer: None };
+            let confirmed =
+                Content::Confirmed { purpose, email: text, others_signed_out, offer: None, sign_in: Some("login") };
             add(&format!("confirmed_{purpose}"), confirmed, None);
         }
         let wrong = Some((ErrorText::WrongPassword, Some("password")));
@@ -217,7 +256,8 @@ impl<'a> Page<'a> {
             ("confirmed_password_at_risk", "undo_email", OfferReason::PasswordAtRisk),
         ] {
             let offer = Some(PasswordOffer { reason, token: text.to_owned() });
-            add(name, Content::Confirmed { purpose, email: text, others_signed_out: false, offer }, None);
+            let (others_signed_out, sign_in) = (false, None);
+            add(name, Content::Confirmed { purpose, email: text, others_signed_out, offer, sign_in }, None);
         }
         for (name, page) in [("verify", AccountPage::Verify), ("reset", AccountPage::Reset)] {
             add(&format!("request_{name}"), Content::RequestEmail { page, email: None }, None);
@@ -233,26 +273,38 @@ impl<'a> Page<'a> {
         ] {
             add(name, Content::NewPassword { token: text }, error);
         }
-        add("password_changed", Content::PasswordChanged {}, None);
+        add("password_changed", Content::PasswordChanged { sign_in: Some("login") }, None);
         // Every language has the same texts, so one is enough.
         for error in ErrorText::ALL.into_iter().filter(|_| language == Language::default()) {
-            add(&format!("error_{error:?}").to_lowercase(), Content::PasswordChanged {}, Some((error, None)));
+            add(
+                &format!("error_{error:?}").to_lowercase(),
+                Content::PasswordChanged { sign_in: None },
+                Some((error, None)),
+            );
         }
         add("docs", Content::swagger_ui(""), None);
         add("redoc", Content::redoc("../"), None);
-        add("failed", Content::Failed { folder: "" }, Some((ErrorText::Unavailable, None)));
+        add("failed", Content::Failed {}, Some((ErrorText::Unavailable, None)));
         for (name, content) in Content::provider_samples(text) {
             add(name, content, None);
+        }
+        for (name, page, error) in SignInPage::samples(text) {
+            add(name, page.into(), error.map(|error| (error.text, error.field)));
         }
         samples
     }
 }
 
+impl<'a> From<SignInPage<'a>> for PageContent<'a> {
+    fn from(page: SignInPage<'a>) -> Self {
+        Self::SignIn(page)
+    }
+}
+
 impl<'a> PageContent<'a> {
     /// Returns the pages of sign-in with providers for [`Page::samples`].
-    fn provider_samples(text: &'a str) -> [(&'static str, Self); 10] {
+    fn provider_samples(text: &'a str) -> [(&'static str, Self); 8] {
         let failed = |reason| Self::SignInFailed { reason };
-        let button = |label| LoginButton { label, url: format!("https://provider.example/?a=1&b={text}") };
         [
             ("sign_in_redirect_uri", failed(SignInProblem::RedirectUri)),
             ("sign_in_pkce", failed(SignInProblem::Pkce)),
@@ -262,8 +314,6 @@ impl<'a> PageContent<'a> {
             ("sign_in_unavailable", failed(SignInProblem::Unavailable)),
             ("link_identity", Self::LinkIdentity { token: text, provider: "Google", email: text }),
             ("continue", Self::Continue { provider: "Google", url: text }),
-            ("login", Self::Login { providers: ["Google", text].map(button).into() }),
-            ("login_without_providers", Self::Login { providers: Vec::new() }),
         ]
     }
 }

@@ -91,11 +91,11 @@ fn ask(request: &HttpRequest, api: &Api, page: &str) -> HttpResponse {
 }
 
 fn unavailable(request: &HttpRequest, api: &Api, error: ApiError) -> HttpResponse {
-    PageContext::of(request, api).with_error(PageContent::Failed { folder: folder(request) }, error)
+    PageContext::of(request, api).with_error(PageContent::Failed {}, error)
 }
 
 /// Returns the relative path to the folder of the account pages, since the service may be served below a path.
-pub(crate) fn folder(request: &HttpRequest) -> &'static str {
+fn folder(request: &HttpRequest) -> &'static str {
     if request.path() == "/account" { "account/" } else { "" }
 }
 

@@ -7,8 +7,9 @@ use crate::body;
 use crate::call::Call;
 use crate::errors::ApiError;
 use crate::limits::own_device_cookie;
-use crate::pages::account::{self, LoginButton, PageContent, PageContext, SignInProblem, see_other};
+use crate::pages::account::{self, PageContent, PageContext, SignInProblem, see_other};
 use crate::pages::session::is_secure;
+use crate::pages::sign_in;
 use crate::tokens::{TokenCookie, cookie_value};
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
@@ -85,7 +86,8 @@ pub(super) async fn callback(api: Data<Api>, request: HttpRequest, name: Path<St
     let reader = PageContext::of(&request, &api);
     let callback = ProviderCallback::from(CallbackQuery::parse(request.query_string()));
     match complete(&api, &request, name.into_inner(), callback).await {
-        Ok(response) => see_other(&response.0),
+        Ok(CallbackResponse::Client(url)) => see_other(&url),
+        Ok(CallbackResponse::Pages { outcome, state }) => sign_in::returned(&api, &request, &outcome, &state),
         Err(error) if error.code == ErrorCode::NotFound => reader.gone_sign_in(error),
         Err(error) => reader.failed_sign_in(SignInProblem::Unavailable, error),
     }
@@ -166,21 +168,8 @@ fn refused_link(reader: &PageContext<'_>, error: ApiError) -> HttpResponse {
     }
 }
 
-/// `GET /account/login`: the providers, for a client that sent its parameters.
-pub(super) async fn login(api: Data<Api>, request: HttpRequest) -> HttpResponse {
-    let reader = PageContext::of(&request, &api);
-    let (providers, query) = (&api.providers.providers, request.query_string());
-    let is_usable = StartQuery::of(&request).check("", &providers.redirect_uris).is_ok();
-    let usable = providers.list.iter().filter(|_| is_usable);
-    let button = |provider: &'_ portcullis_usecases::providers::Provider| {
-        format!("../auth/providers/{}/start?{query}", provider.name)
-    };
-    let buttons = usable.map(|provider| LoginButton { label: &provider.label, url: button(provider) });
-    reader.ok(PageContent::Login { providers: buttons.collect() })
-}
-
 /// Prepares a flow at the provider and stores it.
-async fn begin(
+pub(crate) async fn begin(
     api: &Data<Api>,
     request: &HttpRequest,
     input: SignInStart,
@@ -209,7 +198,7 @@ fn own_cookie(api: &Api, state: &SignInSecret) -> String {
 
 /// Sets or renews the browser's cookie. A browser without one may begin several flows at once, and the last
 /// response would replace the cookie of the others, so the flow gets a separate one too.
-fn set_flow_cookies(api: &Api, request: &HttpRequest, started: &StartedFlow, response: &mut HttpResponse) {
+pub(crate) fn set_flow_cookies(api: &Api, request: &HttpRequest, started: &StartedFlow, response: &mut HttpResponse) {
     set_flow_cookie(api, flow_cookie(api), &started.browser, response);
     if read_cookie(request, flow_cookie(api)).is_none() {
         set_flow_cookie(api, &own_cookie(api, &started.state), &started.browser, response);

@@ -4,6 +4,9 @@ mod browser;
 mod dto;
 mod query;
 
+pub(crate) use browser::{begin, set_flow_cookies};
+pub(crate) use query::{StartError, StartQuery};
+
 use crate::api::{Api, with_store};
 use crate::body::Body;
 use crate::call::{Call, CallLane};
@@ -32,7 +35,6 @@ pub(crate) fn routes(table: &mut Table) {
     table.page("/auth/providers/{name}/start", [get().to(browser::start)]);
     table.page("/auth/providers/{name}/callback", [get().to(browser::callback), post().to(browser::posted_callback)]);
     table.page("/auth/providers/{name}/connect", [get().to(browser::open_link), post().to(browser::confirm_link)]);
-    table.page("/account/login", [get().to(browser::login)]);
     let offered = responds("A one-time URL for the browser of this session.").reads::<LinkRequest>();
     let offered = offered.fails(&[ErrorCode::StepUpRequired, ErrorCode::NotFound]);
     table.add(Method::POST, "/auth/providers/{name}/link", link, offered);
@@ -172,6 +174,12 @@ async fn unlink(
     Ok(NoContent::default())
 }
 
+/// Charges the source for a call without a bearer token.
+pub(crate) async fn count(api: &Data<Api>, call: &Call<'_>) -> Result<(), ApiError> {
+    let source = call.address.address.map(Source::from_ip);
+    limits::admit(api, &call.address, Attempt::Call(source)).await.map(drop)
+}
+
 /// Runs work that may call a provider.
 async fn with_providers<T: Send + 'static>(
     api: &Data<Api>,
@@ -184,7 +192,7 @@ async fn with_providers<T: Send + 'static>(
 }
 
 /// Returns the error for a `state` that is too long to be stored.
-fn state_too_long() -> ApiError {
+pub(crate) fn state_too_long() -> ApiError {
     let message = format!("Input should have at most {} bytes", query::MAX_STATE_BYTES);
     ApiError::validation(vec![FieldError { field: "state", code: "string_too_long", message }])
 }

@@ -15,7 +15,7 @@ const PROMPTS: [&str; 4] = ["none", "login", "consent", "select_account"];
 
 /// Parameters of a start, as the client sent them.
 #[derive(Deserialize, Default)]
-pub(super) struct StartQuery {
+pub(crate) struct StartQuery {
     redirect_uri: Option<String>,
     state: Option<String>,
     code_challenge: Option<String>,
@@ -25,7 +25,7 @@ pub(super) struct StartQuery {
 }
 
 /// Parameter that cannot be used.
-pub(super) enum StartError {
+pub(crate) enum StartError {
     RedirectUri,
     Pkce,
     State,
@@ -34,11 +34,16 @@ pub(super) enum StartError {
 impl StartQuery {
     /// Reads the query. A malformed one has no parameters.
     pub(super) fn of(request: &HttpRequest) -> Self {
-        Query::from_query(request.query_string()).map_or_else(|_| Self::default(), Query::into_inner)
+        Self::parse(request.query_string())
+    }
+
+    /// Like [`of`](Self::of), for a query that was stored.
+    pub(crate) fn parse(query: &str) -> Self {
+        Query::from_query(query).map_or_else(|_| Self::default(), Query::into_inner)
     }
 
     /// Checks the parameters. The redirect URI comes first: the browser is never sent to one that is not listed.
-    pub(super) fn check(self, provider: &str, listed: &RedirectUris) -> Result<SignInStart, StartError> {
+    pub(crate) fn check(self, provider: &str, listed: &RedirectUris) -> Result<SignInStart, StartError> {
         let redirect_uri = self.redirect_uri.filter(|uri| listed.contains(uri)).ok_or(StartError::RedirectUri)?;
         if self.state.as_ref().is_some_and(|state| state.len() > MAX_STATE_BYTES) {
             return Err(StartError::State);

@@ -3,7 +3,7 @@
 mod dto;
 mod page;
 
-pub(crate) use page::{address, open, submit};
+pub(crate) use page::{address, chosen, open, submit};
 
 use crate::api::{Api, with_store};
 use crate::body::{Body, CURRENT_PASSWORD};

@@ -2,9 +2,10 @@
 
 use super::{ask, one_time_token, set};
 use crate::api::Api;
-use crate::body::{Fields, NEW_PASSWORD};
+use crate::body::{Fields, Member, NEW_PASSWORD};
 use crate::errors::{ApiError, FieldError};
 use crate::pages::account::{self, AccountPage, PageContent, PageContext};
+use crate::pages::sign_in;
 use crate::verification::inspect;
 use actix_web::http::header::{HeaderValue, SET_COOKIE};
 use actix_web::web::{Data, Payload};
@@ -22,7 +23,11 @@ const EMAIL: &str = "email";
 /// `GET`: inspects the token without redeeming it.
 pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     let reader = PageContext::of(&request, &api);
-    let Some(token) = account::token_of(&request) else { return reader.ok(request_email(None)) };
+    let Some(token) = account::token_of(&request) else {
+        let mut response = reader.ok(request_email(None));
+        sign_in::remember_target(&request, &api, &mut response);
+        return response;
+    };
     match inspect(&api, &request, &token).await.map(|inspected| inspected.purpose) {
         Ok(Purpose::ResetPassword) => reader.ok(PageContent::NewPassword { token: &token }),
         Ok(_) => {
@@ -41,14 +46,17 @@ pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
         Err(error) => return reader.with_error(request_email(None), error),
     };
     let Some(token) = fields.optional(TOKEN) else { return send(&api, &request, &reader, &mut fields).await };
-    let input = chosen(fields, &api)
+    let input = chosen(fields, NEW_PASSWORD, &api)
         .and_then(|new| Ok(PasswordReset { token: one_time_token(&token)?, new, remove_others: false }));
     let saved = match input {
         Ok(input) => set(&api, &request, input).await,
         Err(error) => Err(error),
     };
     match saved {
-        Ok(cookie) => with_cookie(reader.ok(PageContent::PasswordChanged {}), cookie),
+        Ok(cookie) => {
+            let sign_in = sign_in::sign_in_link(&request, &api);
+            with_cookie(reader.ok(PageContent::PasswordChanged { sign_in: sign_in.as_deref() }), cookie)
+        }
         Err(error) => refused(&reader, &token, error),
     }
 }
@@ -79,10 +87,10 @@ pub(crate) fn address(typed: &str) -> Result<EmailAddress, ApiError> {
     })
 }
 
-/// Reads the new password, which must be typed twice.
-fn chosen(mut fields: Fields, api: &Api) -> Result<NewPassword, ApiError> {
+/// Reads a new password, which must be typed twice.
+pub(crate) fn chosen(mut fields: Fields, member: Member, api: &Api) -> Result<NewPassword, ApiError> {
     let repeated = fields.optional(PASSWORD_AGAIN).unwrap_or_default();
-    let Some(new) = fields.new_password(NEW_PASSWORD, &api.passwords) else { return Err(fields.into_error()) };
+    let Some(new) = fields.new_password(member, &api.passwords) else { return Err(fields.into_error()) };
     if new.password().expose() != repeated {
         let message = "The two passwords are not the same".to_owned();
         return Err(ApiError::validation(vec![FieldError {

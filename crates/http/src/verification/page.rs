@@ -6,6 +6,7 @@ use crate::body::Fields;
 use crate::call::Call;
 use crate::errors::{ApiError, FieldError};
 use crate::pages::account::{self, AccountPage, OfferReason, PageContent, PageContext, PasswordOffer};
+use crate::pages::sign_in;
 use crate::recovery::{address, one_time_token};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -51,7 +52,11 @@ fn texts_of(purpose: Purpose) -> &'static str {
 /// `GET`: inspects the token without redeeming it.
 pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     let reader = PageContext::of(&request, &api);
-    let Some(token) = account::token_of(&request) else { return reader.ok(request_email(None)) };
+    let Some(token) = account::token_of(&request) else {
+        let mut response = reader.ok(request_email(None));
+        sign_in::remember_target(&request, &api, &mut response);
+        return response;
+    };
     match inspect(&api, &request, &token).await {
         Ok(Inspected { purpose: Purpose::ResetPassword, .. }) => {
             let foreign = ApiError::new(ErrorCode::TokenInvalid, "The token is for something else");
@@ -83,7 +88,7 @@ pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
         return reader.ok(Link { token: &token, purpose, asks_password: true }.confirm());
     }
     match press(&api, &request, &token, answer).await {
-        Ok(verified) => confirmed(&reader, &verified),
+        Ok(verified) => confirmed(&reader, &verified, sign_in::sign_in_link(&request, &api).as_deref()),
         Err(error) => refused(&reader, Link { token: &token, purpose, asks_password }, error),
     }
 }
@@ -134,12 +139,13 @@ fn at_the_password(code: &'static str, message: &str) -> ApiError {
 
 /// Renders the outcome, and offers a new password if the old one was removed or another person may know
 /// it.
-fn confirmed(reader: &PageContext<'_>, verified: &EmailVerified) -> HttpResponse {
+fn confirmed(reader: &PageContext<'_>, verified: &EmailVerified, sign_in: Option<&str>) -> HttpResponse {
     let reason = if verified.password_removed { OfferReason::PasswordRemoved } else { OfferReason::PasswordAtRisk };
     reader.ok(PageContent::Confirmed {
         purpose: texts_of(verified.purpose),
         email: verified.email.original(),
         others_signed_out: verified.sessions_ended > 0 && verified.purpose != Purpose::UndoEmailChange,
+        sign_in: sign_in.filter(|_| verified.reset.is_none()),
         offer: verified.reset.as_ref().map(|token| PasswordOffer { reason, token: token.expose() }),
     })
 }

@@ -114,7 +114,10 @@ pub fn a_sign_in_code_is_used_once_or_revoked_unused(store: &dyn Store) -> Outco
     let find = |number| store.read(|tx| tx.sign_ins().code(&code(&ada, number).digest));
     let spend = |number| store.write(|tx| tx.sign_ins().use_code(&code(&ada, number).digest, nearly(at(5))));
     let revoke = |user: &User| store.write(|tx| tx.sign_ins().revoke_codes(user.id));
-    let (one, several) = (code(&ada, 1), SignInCode { multi_factor: true, page_session: Some(SessionId::from_random([9; 16])), ..code(&bob, 2) });
+    let (one, several) = (
+        code(&ada, 1),
+        SignInCode { multi_factor: true, page_session: Some(SessionId::from_random([9; 16])), ..code(&bob, 2) },
+    );
     for code in [&one, &several] {
         let as_given = SignInCode { expires_at: nearly(code.expires_at), ..code.clone() };
         store.write(|tx| tx.sign_ins().insert_code(&as_given))?;

@@ -8,8 +8,8 @@ use crate::LOG;
 use crate::caller::Caller;
 use crate::failure::{DependencyError, UseCaseError};
 use portcullis_domain::providers::{
-    CodeVerifier, ProviderProfile, SIGN_IN_CODE_LIFETIME, SignInCode, SignInCodeDigest, SignInError, SignInSecret, StateDigest,
-    append_query,
+    CodeVerifier, ProviderProfile, SIGN_IN_CODE_LIFETIME, SignInCode, SignInCodeDigest, SignInError, SignInSecret,
+    StateDigest, append_query,
 };
 use portcullis_domain::sessions::SessionId;
 use portcullis_ports::{

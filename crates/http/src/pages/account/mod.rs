@@ -4,7 +4,7 @@
 mod csrf;
 mod form_error;
 
-pub(crate) use super::page::{AccountPage, LoginButton, OfferReason, PageContent, PasswordOffer, SignInProblem};
+pub(crate) use super::page::{AccountPage, OfferReason, PageContent, PasswordOffer, SignInProblem};
 pub(crate) use csrf::is_same_origin;
 
 use super::page::{FormError, Page};
@@ -29,12 +29,13 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 pub(crate) struct PageContext<'a> {
     api: &'a Api,
     language: Language,
+    path: String,
 }
 
 impl<'a> PageContext<'a> {
     /// Reads the language from a request.
     pub(crate) fn of(request: &HttpRequest, api: &'a Api) -> Self {
-        Self { api, language: language(request) }
+        Self { api, language: language(request), path: request.path().to_owned() }
     }
 
     /// Renders a page with status 200.
@@ -67,6 +68,16 @@ impl<'a> PageContext<'a> {
     /// Renders a page with an error, its status and its header fields.
     pub(crate) fn with_error(&self, content: PageContent<'_>, error: ApiError) -> HttpResponse {
         let message = FormError::of(&error);
+        self.with_error_text(content, error, message)
+    }
+
+    /// Like [`with_error`](Self::with_error), with another message.
+    pub(crate) fn with_error_text(
+        &self,
+        content: PageContent<'_>,
+        error: ApiError,
+        message: FormError,
+    ) -> HttpResponse {
         let problem = Problem::from(error);
         problem.log();
         let mut response = self.respond(problem.status(), content, Some(message));
@@ -74,8 +85,13 @@ impl<'a> PageContext<'a> {
         response
     }
 
+    /// Renders a page with a message, if there is one, and status 200.
+    pub(crate) fn with_message(&self, content: PageContent<'_>, message: Option<FormError>) -> HttpResponse {
+        self.respond(StatusCode::OK, content, message)
+    }
+
     fn respond(&self, status: StatusCode, content: PageContent<'_>, error: Option<FormError>) -> HttpResponse {
-        let html = match self.api.pages.render(&Page::new(self.language, content, error)) {
+        let html = match self.api.pages.render(&Page::new(self.language, content, error).at(&self.path)) {
             Ok(html) => html,
             Err(cause) => return ApiError::internal(cause).error_response(),
         };

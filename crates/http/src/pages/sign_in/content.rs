@@ -1,0 +1,200 @@
+//! What the pages of sign-in display. `query` is the target of the sign-in as a query, for links and forms.
+
+use crate::pages::page::{ErrorText, FormError};
+use serde::Serialize;
+
+/// A page of sign-in. Serializes to the variables of its template.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum SignInPage<'a> {
+    /// `/account/login`: form for email and password, and a button for each provider.
+    Login {
+        query: &'a str,
+        email: Option<&'a str>,
+        /// Where the person goes on to, if an app sent them.
+        app: Option<&'a str>,
+        providers: Vec<ProviderButton<'a>>,
+        sign_up: bool,
+        /// True if this service has the page that resets passwords.
+        reset: bool,
+    },
+    /// `/account/login` in a browser that is signed in: asks whether to go on to the app with this account.
+    ContinueAs {
+        query: &'a str,
+        app: &'a str,
+        email: &'a str,
+        user_id: i64,
+    },
+    /// `/account/second-factor`.
+    SecondFactor {
+        query: &'a str,
+        trust: bool,
+    },
+    /// `/account/enrol`: the account must have a second factor.
+    Enrol {
+        query: &'a str,
+    },
+    /// The authenticator app to set up. The secret is displayed once.
+    EnrolCode {
+        query: &'a str,
+        id: &'a str,
+        app: Option<NewAuthenticator>,
+    },
+    /// Recovery codes, which are displayed once.
+    RecoveryCodes {
+        codes: Vec<String>,
+        next: &'a str,
+    },
+    /// `/account/register`.
+    Register {
+        query: &'a str,
+        email: Option<&'a str>,
+        app: Option<&'a str>,
+    },
+    /// The email address must be verified before a sign-in.
+    CheckInbox {
+        query: &'a str,
+        email: Option<&'a str>,
+    },
+    /// `/account/reauthenticate`: asks for what the account has.
+    Reauthenticate {
+        query: &'a str,
+        email: &'a str,
+        password: bool,
+        second_factor: bool,
+        providers: Vec<ProviderButton<'a>>,
+    },
+    /// `/account`: the account, and what it can be signed in to with.
+    Overview(Overview<'a>),
+    /// `/account/logout` in a browser that is signed in.
+    Logout {
+        email: &'a str,
+    },
+    LoggedOut {},
+    /// Takes the reader to the app. A redirect in response to a form would be stopped by the `form-action` of the
+    /// pages' `Content-Security-Policy`.
+    ContinueToApp {
+        app: &'a str,
+        url: &'a str,
+    },
+    /// Takes the reader from a provider's response to the account pages. Browsers send cookies with
+    /// `SameSite=Strict` only if a page of this service leads there.
+    Returning {
+        url: &'a str,
+    },
+}
+
+/// Button that signs in with a provider.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct ProviderButton<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) label: &'a str,
+}
+
+/// An authenticator app that is not confirmed yet.
+#[derive(Debug, Serialize)]
+pub(crate) struct NewAuthenticator {
+    /// The secret in base32, to be typed.
+    pub(crate) secret: String,
+    /// The secret as a URI, to be opened on the device of the app.
+    pub(crate) uri: String,
+    /// The URI as a QR code: an SVG element.
+    pub(crate) qr_svg: String,
+}
+
+/// An account, for its owner.
+#[derive(Debug, Serialize)]
+pub(crate) struct Overview<'a> {
+    pub(crate) email: &'a str,
+    pub(crate) verified: bool,
+    pub(crate) password: bool,
+    /// Labels of the providers.
+    pub(crate) providers: Vec<&'a str>,
+    /// Number of authenticator apps.
+    pub(crate) authenticators: usize,
+    pub(crate) recovery_codes: u32,
+}
+
+impl<'a> SignInPage<'a> {
+    /// Returns the name of the template.
+    pub(crate) const fn template(&self) -> &'static str {
+        match self {
+            Self::Login { .. } => "login",
+            Self::ContinueAs { .. } => "continue_as",
+            Self::SecondFactor { .. } => "second_factor",
+            Self::Enrol { .. } => "enrol",
+            Self::EnrolCode { .. } => "enrol_code",
+            Self::RecoveryCodes { .. } => "sign_in_codes",
+            Self::Register { .. } => "register",
+            Self::CheckInbox { .. } => "check_inbox",
+            Self::Reauthenticate { .. } => "reauthenticate",
+            Self::Overview(_) => "account",
+            Self::Logout { .. } => "logout",
+            Self::LoggedOut {} => "logged_out",
+            Self::ContinueToApp { .. } => "continue_to_app",
+            Self::Returning { .. } => "returning",
+        }
+    }
+
+    /// Returns the pages in every form that their templates distinguish.
+    pub(crate) fn samples(text: &'a str) -> Vec<(&'static str, Self, Option<FormError>)> {
+        let providers =
+            || vec![ProviderButton { name: "google", label: "Google" }, ProviderButton { name: "corp", label: text }];
+        let at = |text, field| Some(FormError { text, field });
+        let query = "?continue=%2Faccount%2Fsecurity";
+        let login = |email, app, providers, all| Self::Login { query, email, app, providers, sign_up: all, reset: all };
+        let app = || NewAuthenticator {
+            secret: "JBSWY3DPEHPK3PXP".to_owned(),
+            uri: format!("otpauth://totp/{text}"),
+            qr_svg: r#"<svg xmlns="http://www.w3.org/2000/svg" role="img"></svg>"#.to_owned(),
+        };
+        let again = |password, second_factor, providers| Self::Reauthenticate {
+            query,
+            email: text,
+            password,
+            second_factor,
+            providers,
+        };
+        let overview = |verified, password, providers, authenticators| {
+            let recovery_codes = if authenticators > 0 { 7 } else { 0 };
+            Self::Overview(Overview { email: text, verified, password, providers, authenticators, recovery_codes })
+        };
+        vec![
+            ("login", login(None, None, providers(), true), None),
+            ("login_app", login(Some(text), Some("app.example.org"), Vec::new(), false), None),
+            (
+                "login_credentials",
+                login(Some(text), None, Vec::new(), true),
+                at(ErrorText::Credentials, Some("password")),
+            ),
+            ("continue_as", Self::ContinueAs { query, app: text, email: text, user_id: 7 }, None),
+            ("second_factor", Self::SecondFactor { query, trust: true }, None),
+            ("second_factor_wrong", Self::SecondFactor { query, trust: false }, at(ErrorText::WrongCode, Some("code"))),
+            ("enrol", Self::Enrol { query }, None),
+            ("enrol_code", Self::EnrolCode { query, id: "1", app: Some(app()) }, None),
+            ("enrol_code_wrong", Self::EnrolCode { query, id: "1", app: None }, at(ErrorText::WrongCode, Some("code"))),
+            (
+                "sign_in_codes",
+                Self::RecoveryCodes { codes: vec!["0000-1111-2222-3333".to_owned(), text.to_owned()], next: "login" },
+                None,
+            ),
+            ("register", Self::Register { query, email: None, app: None }, None),
+            (
+                "register_app",
+                Self::Register { query, email: Some(text), app: Some(text) },
+                at(ErrorText::Registered, Some("email")),
+            ),
+            ("check_inbox", Self::CheckInbox { query, email: Some(text) }, None),
+            ("reauthenticate", again(true, false, Vec::new()), None),
+            ("reauthenticate_both", again(true, true, Vec::new()), at(ErrorText::WrongCode, Some("code"))),
+            ("reauthenticate_provider", again(false, false, providers()), None),
+            ("reauthenticate_nothing", again(false, false, Vec::new()), None),
+            ("account", overview(true, true, vec!["Google", text], 2), None),
+            ("account_unverified", overview(false, false, Vec::new(), 0), None),
+            ("logout", Self::Logout { email: text }, None),
+            ("logged_out", Self::LoggedOut {}, None),
+            ("continue_to_app", Self::ContinueToApp { app: text, url: text }, None),
+            ("returning", Self::Returning { url: text }, None),
+        ]
+    }
+}
