@@ -21,7 +21,7 @@ mod keys;
 mod limits;
 mod mail;
 mod mfa;
-mod passkeys;
+mod pages;
 mod prelude;
 mod process;
 mod providers;

@@ -91,26 +91,26 @@ impl Tls {
 
 /// Value of a `Set-Cookie` field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct SetCookie {
-    name: String,
-    value: String,
+pub(crate) struct SetCookie {
+    pub(crate) name: String,
+    pub(crate) value: String,
     /// Sorted.
     attributes: Vec<String>,
 }
 
 impl SetCookie {
-    fn deletes(&self) -> bool {
+    pub(crate) fn deletes(&self) -> bool {
         self.value.is_empty() && self.attributes.iter().any(|attribute| attribute == "Max-Age=0")
     }
 
     /// Returns the attributes but `Max-Age`, as one text.
-    fn lasting(&self) -> String {
+    pub(crate) fn lasting(&self) -> String {
         let lasting = self.attributes.iter().filter(|attribute| !attribute.starts_with("Max-Age="));
         lasting.cloned().collect::<Vec<_>>().join("; ")
     }
 
     /// Returns the lifetime in seconds.
-    fn max_age(&self) -> Option<i64> {
+    pub(crate) fn max_age(&self) -> Option<i64> {
         self.attributes.iter().find_map(|attribute| attribute.strip_prefix("Max-Age=")?.parse().ok())
     }
 
@@ -122,7 +122,7 @@ impl SetCookie {
 impl Reply {
     /// Returns the cookies it sets, sorted by name.
     #[track_caller]
-    fn cookies(&self) -> Vec<SetCookie> {
+    pub(crate) fn cookies(&self) -> Vec<SetCookie> {
         let fields = self.headers.get_all("Set-Cookie").iter().map(|value| value.to_str().unwrap());
         let mut cookies: Vec<_> = fields
             .map(|field| {

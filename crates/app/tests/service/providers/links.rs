@@ -148,7 +148,7 @@ fn c3_27_the_url_works_once(home: &'static Home) {
     let offer = session.offer("corp");
     let pressed = at_once(8, |_| session.confirm(&offer));
     assert_eq!(count(&pressed, 200), 1);
-    pressed.iter().filter(|reply| reply.status != 200).for_each(|reply| reply.page(410));
+    pressed.iter().filter(|reply| reply.status != 200).for_each(|reply| drop(reply.page(410)));
     home.get(&offer).page(410);
     for token in ["", "x", &"0".repeat(64)] {
         let offer = format!("/auth/providers/corp/connect?token={token}");

@@ -48,6 +48,7 @@ mod linking;
 mod links;
 mod native;
 mod outages;
+mod pages;
 mod server;
 mod sign_in;
 mod starts;
@@ -142,13 +143,6 @@ impl Tab<'_> {
 }
 
 impl Reply {
-    /// Returns where the response redirects to.
-    #[track_caller]
-    fn location(&self) -> String {
-        assert_eq!(self.status, 303, "{}\n{}", self.request, self.text());
-        self.header("Location").expect("Location").to_owned()
-    }
-
     /// Checks that the browser is sent back to the client, and returns what the URL adds.
     #[track_caller]
     fn returned(&self) -> Fields {
@@ -163,14 +157,6 @@ impl Reply {
         let expected: Fields =
             [("error", word), ("state", "s 1")].map(|(name, value)| (name.into(), value.into())).into();
         assert_eq!(self.returned(), expected);
-    }
-
-    /// Checks that it is a page with this status that redirects nowhere.
-    #[track_caller]
-    fn page(&self, status: u16) {
-        assert_eq!(self.status, status, "{}\n{}", self.request, self.text());
-        assert!(self.header("Content-Type").is_some_and(|kind| kind.starts_with("text/html")), "{}", self.text());
-        assert_eq!(self.header("Location"), None);
     }
 }
 

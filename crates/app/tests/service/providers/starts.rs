@@ -5,7 +5,6 @@ use url::Url;
 
 on_both_databases!(
     c3_2_the_browser_is_sent_to_the_provider_with_pkce,
-    c3_2_the_login_page_leads_to_each_provider,
     c3_3_a_redirect_uri_that_is_not_listed_is_a_page,
     c3_3_listed_redirect_uris_are_exact_but_for_the_port_of_loopback,
     c3_3_pkce_is_mandatory,
@@ -41,24 +40,6 @@ fn c3_2_the_browser_is_sent_to_the_provider_with_pkce(home: &'static Home) {
     assert!(sent["code_challenge"].len() == 43 && sent["code_challenge"] != own, "{url}");
     assert!(!sent.contains_key("max_age") && !sent.contains_key("response_mode"), "{url}");
     assert_eq!(reply.header("Cache-Control"), Some("no-store"));
-}
-
-fn c3_2_the_login_page_leads_to_each_provider(home: &'static Home) {
-    let own = challenge(VERIFIER);
-    let login = |parameters: &[(&str, &str)]| {
-        let reply = home.get(&format!("/account/login?{}", crate::harness::steps::form(parameters)));
-        reply.page(200);
-        let text = reply.text().replace("&amp;", "&").replace("&#x2f;", "/");
-        let links = text.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
-        links.filter(|link| link.contains("/start?")).collect::<Vec<_>>()
-    };
-    let links = login(&parameters(&own));
-    assert_eq!(links.len(), PROVIDERS.len());
-    let location = home.get(links[0].strip_prefix("..").unwrap()).location();
-    assert!(location.starts_with(&home.server.issuer("corp")), "{location}");
-    let mut evil = parameters(&own);
-    evil[0].1 = "https://evil.example/";
-    assert_eq!((login(&evil).len(), login(&[]).len(), login(&parameters(&own)[..2]).len()), (0, 0, 0));
 }
 
 fn c3_3_a_redirect_uri_that_is_not_listed_is_a_page(home: &'static Home) {
