@@ -3,8 +3,9 @@
 
 use crate::harness::passkeys::{SoftwarePasskey, UP, new_key};
 use crate::harness::totp::Authenticator;
+use crate::pages::Visitor;
 use crate::prelude::*;
-use crate::providers::{Home, PUBLIC_URL, Person};
+use crate::providers::{Home, Person, code_at, hosted_query};
 use std::collections::BTreeSet;
 
 on_both_databases!(
@@ -51,7 +52,7 @@ const NEVER: Expected = (0, "");
 type Way = fn(&House, State) -> Reply;
 
 /// Operation, a name for it, how it is called and the answer in each state.
-const WAYS: [(&str, &str, Way, [Expected; 7]); 9] = [
+const WAYS: [(&str, &str, Way, [Expected; 7]); 7] = [
     ("POST /auth/login", "JSON", json_login, [IN, MFA, ENROL, CREDENTIALS, UNVERIFIED, LIMITED, IN]),
     ("POST /auth/login", "form", form_login, [IN, MFA, ENROL, CREDENTIALS, UNVERIFIED, LIMITED, IN]),
     ("POST /auth/mfa/verify", "code", verify, [REFUSED, IN, INVALID, REFUSED, UNVERIFIED, LIMITED, IN]),
@@ -72,6 +73,8 @@ const WAYS: [(&str, &str, Way, [Expected; 7]); 9] = [
     ),
     // Wrong passwords do not count against a provider.
     ("POST /auth/code", "provider", code, [IN, MFA, ENROL, CREDENTIALS, UNVERIFIED, MFA, IN]),
+    // The account's first factor ends the session of the pages.
+    ("POST /auth/code", "pages", hosted, [IN, REVOKED, ENROL, CREDENTIALS, UNVERIFIED, IN, IN]),
     ("POST /auth/providers/{name}/id-token", "native app", id_token, [IN, MFA, ENROL, DISABLED, UNVERIFIED, MFA, IN]),
 ];
 
@@ -243,6 +246,30 @@ fn linked(house: &House, state: State) -> (Person, String, String) {
 fn code(house: &House, state: State) -> Reply {
     let (_, code, cookie) = linked(house, state);
     house.of(state).exchange_from(&cookie, &code)
+}
+
+/// Signs in at the pages with all that is asked for, and exchanges the code that is older than the state.
+fn hosted(house: &House, state: State) -> Reply {
+    let is_enrolled = !matches!(state, Plain | Required | Factor);
+    let enrolled = is_enrolled.then(|| house.enrolled());
+    let account = enrolled.as_ref().map_or_else(|| house.account(), |enrolled| enrolled.account.clone());
+    let mut visitor = Visitor::new(&house.lax);
+    if let (Trusted, Some(enrolled)) = (state, &enrolled) {
+        let cookie = super::devices::remembered(&house.lax, enrolled);
+        let (name, value) = cookie.split_once('=').unwrap();
+        visitor.jar.insert(name.to_owned(), value.to_owned());
+    }
+    let mut reply = visitor.log_in(&hosted_query(), &account);
+    if let (303, Some(enrolled)) = (reply.status, &enrolled) {
+        let path = crate::pages::resolve(&reply.location());
+        reply = visitor.submit(&path, &[("code", &house.lax.fresh_code(enrolled))]);
+    }
+    let code = code_at(&reply.app_url());
+    if state == Factor {
+        house.lax.enrol(account.clone());
+    }
+    spoil(house, &account, state);
+    house.of(state).exchange(&code)
 }
 
 fn id_token(house: &House, state: State) -> Reply {

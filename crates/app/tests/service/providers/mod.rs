@@ -54,6 +54,7 @@ mod sign_in;
 mod starts;
 
 use crate::prelude::*;
+pub(crate) use pages::{code_at, hosted_query};
 pub(crate) use server::Person;
 use server::{Fault, Fields, Lie, Server, challenge, fields};
 use std::ops::Deref;

@@ -40,9 +40,14 @@ fn go_on(visitor: &mut Visitor<'_>, reply: &Reply) -> Reply {
     visitor.open(&format!("/{path}"))
 }
 
-fn login_path() -> String {
-    let own = challenge(VERIFIER);
-    format!("/account/login?{}", crate::harness::steps::form(&parameters(&own)))
+/// Returns the query of an app that sends people to the pages.
+pub(crate) fn hosted_query() -> String {
+    format!("?{}", crate::harness::steps::form(&parameters(&challenge(VERIFIER))))
+}
+
+/// Returns the code in the URL of the app.
+pub(crate) fn code_at(url: &str) -> String {
+    fields(url.strip_prefix(&format!("{BACK}&")).unwrap_or_else(|| panic!("{url}")))["code"].clone()
 }
 
 fn c5_21_a_provider_leads_to_a_session_of_the_pages(home: &'static Home) {
@@ -72,7 +77,7 @@ fn c5_21_a_provider_leads_to_a_session_of_the_pages(home: &'static Home) {
 
 fn c5_21_an_app_gets_its_code_after_the_provider(home: &'static Home) {
     let (person, mut visitor) = (Person::fresh(), Visitor::new(home));
-    let reply = press(home, &mut visitor, &login_path(), &person);
+    let reply = press(home, &mut visitor, &format!("/account/login{}", hosted_query()), &person);
     let mut returned = go_on(&mut visitor, &reply).returned();
     assert_eq!((&*returned["state"], &*returned["iss"]), ("s 1", PUBLIC_URL));
     let pair = Pair::of(&home.exchange(&returned.remove("code").unwrap()));
@@ -85,15 +90,14 @@ fn c5_21_the_second_factor_is_asked_after_the_provider(home: &'static Home) {
     let pair = home.signed_in("corp", &person);
     let (app, ..) = home.add_factor(&pair.access);
     let mut visitor = Visitor::new(home);
-    let reply = press(home, &mut visitor, &login_path(), &person);
+    let reply = press(home, &mut visitor, &format!("/account/login{}", hosted_query()), &person);
     let asked = go_on(&mut visitor, &reply);
     assert!(asked.location().starts_with("second-factor?redirect_uri="), "{}", asked.location());
     assert!(!visitor.is_signed_in());
     home.database.execute("UPDATE totp_factors SET last_step = 0");
     let path = crate::pages::resolve(&asked.location());
     let url = visitor.submit(&path, &[("code", &app.code())]).app_url();
-    let code = fields(url.split_once('?').unwrap().1)["code"].clone();
-    let pair = Pair::of(&home.exchange(&code));
+    let pair = Pair::of(&home.exchange(&code_at(&url)));
     assert_eq!(texts(&jose::claims(&pair.access)["amr"]), ["fed", "otp", "mfa"]);
 }
 
@@ -134,7 +138,7 @@ fn c5_21_a_flow_works_in_its_browser_once(home: &'static Home) {
 fn c5_21_reasons_are_on_the_page(home: &'static Home) {
     let account = home.verified();
     let mut visitor = Visitor::new(home);
-    let path = login_path();
+    let path = format!("/account/login{}", hosted_query());
     let cases: [(&str, Person, &str); 2] = [
         ("closed", Person::fresh(), "There's no account for you here yet"),
         ("strict", Person::new(&account.email), "You already have an account with that email address"),
