@@ -3,7 +3,7 @@
 use crate::errors::ApiError;
 use crate::lanes::{BatchLane, Lane, OutboundLanes};
 use crate::limits::{ForwardedHeader, TrustedProxies};
-use crate::pages::PageRenderer;
+use crate::pages::{Brand, PageRenderer};
 use crate::request_metrics::RequestObserver;
 use crate::tokens::TokenCookies;
 use actix_web::web::Data;
@@ -206,6 +206,8 @@ pub struct HttpConfig {
     pub public_path: String,
     /// Account pages that this service serves itself.
     pub account_pages: AccountPages,
+    /// The operator's style sheet and logo for the pages.
+    pub brand: Brand,
     /// Origins allowed by CORS (Fetch standard).
     pub cors_origins: Vec<String>,
     /// Cookies that hold the tokens of browsers; `None`: cookie mode is off.

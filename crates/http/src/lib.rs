@@ -41,7 +41,7 @@ pub use lanes::{BatchLane, BatchSettings, Lane, LaneLoad, LaneObserver, LaneSett
 pub use limits::{ForwardedHeader, ParseProxiesError, TrustedProxies};
 pub use metrics_server::serve_metrics;
 pub use openapi::document;
-pub use pages::{Page, PageRenderer};
+pub use pages::{Brand, Logo, Page, PageRenderer};
 pub use request_metrics::{METHODS, ROUTES, RequestObserver, RequestRecord};
 pub use server::{RunningServer, ServerSettings, bind, start};
 pub use tokens::TokenCookies;

@@ -16,12 +16,14 @@ use std::path::Path;
 /// Maximum length of a subject in characters.
 const MAX_SUBJECT: usize = 200;
 /// Names that the templates fill in to the texts of a section, with the filter `fill`.
-const FILLED: [(&str, &[&str]); 5] = [
+const FILLED: [(&str, &[&str]); 7] = [
     ("link_identity", &["provider"]),
     ("continue", &["provider"]),
-    ("login", &["provider", "app"]),
-    ("continue_as", &["app"]),
-    ("to_app", &["app"]),
+    ("login", &["provider"]),
+    ("identities", &["provider", "when"]),
+    ("security", &["when", "count"]),
+    ("devices", &["app", "system", "when"]),
+    ("ago", &["count"]),
 ];
 
 /// Renders emails and pages from templates in every language.

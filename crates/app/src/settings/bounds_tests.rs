@@ -74,6 +74,8 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("SMTP_URL", "", "mail.example.org|smtp://u@h|smtps://h?tls=none"),
     ("MAIL_FROM", "a@b.org|A, B <a@b.org>", "a|A <a>|a@b.org, c@d.org"),
     ("MAIL_DIR", "/var/mail", "a\nb"),
+    ("PAGE_STYLE", "", "/missing.css|a\nb|."),
+    ("PAGE_LOGO", "", "/missing.svg|."),
     ("MAIL_TEMPLATES", "/etc/mail", "a\nb"),
     (
         "MAIL_NOTICES",

@@ -1,4 +1,4 @@
-//! Reads the files that settings name: secrets and keys.
+//! Reads the files that settings name: secrets, keys, and the style sheet and logo of the pages.
 
 use std::fs::{File, Metadata};
 use std::io::{Error, ErrorKind, Read};
@@ -25,6 +25,13 @@ pub(super) fn is_open(path: &Path) -> bool {
 
 fn readable_by_all(metadata: &Metadata) -> bool {
     metadata.permissions().mode() & 0o004 != 0
+}
+
+/// Reads a file of up to `max` bytes.
+pub(super) fn read_bytes(path: &Path, max: u64) -> Result<Vec<u8>, ErrorKind> {
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(max + 1).read_to_end(&mut bytes)).map_err(|error| error.kind())?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= max) { Ok(bytes) } else { Err(ErrorKind::FileTooLarge) }
 }
 
 impl Contents {

@@ -145,6 +145,7 @@ fn http(settings: &Settings) -> HttpConfig {
         account_pages: AccountPages { verify, reset, enabled: settings.pages.enabled, sign_up: settings.pages.sign_up },
         app_name: settings.server.app_name.clone(),
         public_origin: settings.mail.public_origin.clone(),
+        brand: settings.pages.brand.clone(),
         public_path: settings.mail.public_path(),
         cors_origins: settings.server.cors_origins.clone(),
         cookies: settings

@@ -11,8 +11,12 @@ pub(super) struct Asset {
 }
 
 /// Style sheet of the account pages. The name contains its version, so the content never changes.
-pub(super) const STYLE: &str = "style-2.css";
+pub(super) const STYLE: &str = "style-3.css";
 
+/// Icon of the pages in a browser's tab.
+pub(super) const ICON: &str = "icon-1.svg";
+
+const SVG: &str = "image/svg+xml";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 
@@ -25,6 +29,7 @@ impl Asset {
             "redoc-2.5.4.js" => Self::gzip(JAVASCRIPT, include_bytes!("../../assets/redoc.standalone.js.gz")),
             "swagger-init-2.js" => Self::plain(JAVASCRIPT, include_bytes!("../../assets/swagger-init.js")),
             STYLE => Self::plain(CSS, include_bytes!("../../assets/account.css")),
+            ICON => Self::plain(SVG, include_bytes!("../../assets/icon.svg")),
             "redoc-init-2.js" => Self::plain(JAVASCRIPT, include_bytes!("../../assets/redoc-init.js")),
             _ => return None,
         })

@@ -4,11 +4,13 @@
 
 pub(crate) mod account;
 mod assets;
+mod brand;
 mod home;
 mod page;
 pub(crate) mod session;
 pub(crate) mod sign_in;
 
+pub use brand::{Brand, Logo};
 pub use page::{Page, PageRenderer};
 
 use crate::api::Api;
@@ -17,6 +19,7 @@ use crate::middleware::Slashed;
 use crate::routes::Table;
 use crate::{recovery, verification};
 use account::PageContext;
+use actix_web::body::MessageBody;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Data, Path, get, post};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
@@ -39,6 +42,8 @@ pub(crate) fn routes(table: &mut Table) {
     table.page("/docs/assets/{name}", [get().to(asset)]);
     table.page("/account/verify", [get().to(verification::open), post().to(verification::submit)]);
     table.page("/account/reset", [get().to(recovery::open), post().to(recovery::submit)]);
+    table.page("/account/assets/own.css", [get().to(own_style)]);
+    table.page("/account/assets/logo", [get().to(logo)]);
     table.page("/account/assets/{name}", [get().to(asset)]);
     sign_in::routes(table);
 }
@@ -95,4 +100,26 @@ async fn asset(name: Path<String>) -> HttpResponse {
         response.insert_header((header::CONTENT_ENCODING, "gzip"));
     }
     response.body(bytes)
+}
+
+/// The operator's style sheet.
+async fn own_style(api: Data<Api>) -> HttpResponse {
+    let style = api.config.brand.style.as_ref();
+    style.map_or_else(|| HttpResponse::NotFound().finish(), |style| own("text/css; charset=utf-8", style.clone()))
+}
+
+/// The operator's logo.
+async fn logo(api: Data<Api>) -> HttpResponse {
+    let logo = api.config.brand.logo.as_ref();
+    logo.map_or_else(|| HttpResponse::NotFound().finish(), |logo| own(logo.media_type, logo.bytes.clone()))
+}
+
+/// Serves a file of the operator, whose content may change with the next start. An SVG image that is opened by
+/// itself runs no script.
+fn own(media_type: &'static str, bytes: impl MessageBody + 'static) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(media_type)
+        .insert_header((header::CACHE_CONTROL, "public, max-age=600"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox"))
+        .body(bytes)
 }

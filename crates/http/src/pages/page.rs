@@ -1,7 +1,6 @@
 //! Pages for people: what they display, and the trait of what renders them.
 
-use super::assets::STYLE;
-use super::sign_in::SignInPage;
+use super::brand::{Brand, Logo, Site};
 use portcullis_domain::mail::Language;
 use portcullis_domain::verification::Purpose;
 use serde::Serialize;
@@ -21,9 +20,9 @@ pub struct Page<'a> {
     /// The reader's language.
     #[serde(skip)]
     pub language: Language,
-    style: String,
     /// Relative path to the folder of the account pages, since the service may be served below a path.
-    folder: String,
+    folder: &'static str,
+    site: Site,
     error: Option<FormError>,
     #[serde(flatten)]
     content: PageContent<'a>,
@@ -66,10 +65,13 @@ pub(crate) enum PageContent<'a> {
     /// Takes the reader to the provider. A redirect in response to a form would be stopped by the
     /// `form-action` of the pages' `Content-Security-Policy`.
     Continue { provider: &'a str, url: &'a str },
-    /// An account page that cannot be displayed now.
-    Failed {},
-    /// A page of sign-in.
-    SignIn(SignInPage<'a>),
+    /// `/account/login`: buttons that start a sign-in, one for each provider.
+    Login { providers: Vec<LoginButton<'a>> },
+    /// An account page that cannot be displayed now. `folder` is the relative path to the folder of these pages.
+    Failed {
+        #[serde(skip)]
+        folder: &'static str,
+    },
 }
 
 /// Reason why a sign-in with a provider cannot go on.
@@ -188,23 +190,20 @@ impl ErrorText {
 
 impl<'a> Page<'a> {
     pub(crate) fn new(language: Language, content: PageContent<'a>, error: Option<FormError>) -> Self {
-        let usual = match content {
-            PageContent::Home { .. } => "/",
-            PageContent::SignIn(SignInPage::Overview(_)) => "/account",
-            PageContent::SignInFailed { .. }
-            | PageContent::LinkIdentity { .. }
-            | PageContent::Continue { .. }
-            | PageContent::SignIn(SignInPage::Returning { .. }) => "/auth/providers/corp/callback",
-            _ => "/account/login",
+        let folder = match content {
+            PageContent::Home { .. } | PageContent::Failed { folder: "account/" } => "account/",
+            // Below /auth/providers/{name}/.
+            PageContent::SignInFailed { .. } | PageContent::LinkIdentity { .. } | PageContent::Continue { .. } => {
+                "../../../account/"
+            }
+            _ => "",
         };
-        Self { language, style: String::new(), folder: String::new(), error, content }.at(usual)
+        Self { language, folder, site: Site::new(&Brand::default(), false), error, content }
     }
 
-    /// Sets the path that the page is served at.
-    pub(crate) fn at(self, path: &str) -> Self {
-        let base = "../".repeat(path.matches('/').count().saturating_sub(1));
-        let folder = if path.starts_with("/account/") { String::new() } else { format!("{base}account/") };
-        Self { style: format!("{folder}assets/{STYLE}"), folder, ..self }
+    /// Returns the page with the style and links of a service.
+    pub(super) fn of(self, site: Site) -> Self {
+        Self { site, ..self }
     }
 
     /// Returns the name of the template.
@@ -288,9 +287,9 @@ impl<'a> Page<'a> {
         for (name, content) in Content::provider_samples(text) {
             add(name, content, None);
         }
-        for (name, page, error) in SignInPage::samples(text) {
-            add(name, page.into(), error.map(|error| (error.text, error.field)));
-        }
+        let brand = Brand { style: Some(String::new()), logo: Logo::parse(b"<svg>".to_vec()) };
+        let home = Self::new(language, Content::Home { verify: true, reset: true }, None);
+        samples.push(("home_with_brand".to_owned(), home.of(Site::new(&brand, true))));
         samples
     }
 }

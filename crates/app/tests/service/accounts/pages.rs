@@ -99,7 +99,8 @@ fn pages_are_not_cached_send_no_referrer_and_run_no_script(service: &Service) {
             ("Content-Type", "text/html; charset=utf-8"),
             (
                 "Content-Security-Policy",
-                "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+                "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; \
+                 base-uri 'none'",
             ),
             ("Referrer-Policy", "no-referrer"),
             ("Cache-Control", "no-store"),

@@ -22,6 +22,8 @@ fn unusable_resource_is_refused_by_the_name_of_its_setting() {
         "not a database, and longer than the header of one: 0123456789 0123456789 0123456789",
     )
     .unwrap();
+    fs::write(folder.join("large"), " ".repeat(256 * 1024 + 1)).unwrap();
+    fs::write(folder.join("binary"), b"\xff").unwrap();
     let sqlite = |name: &str| format!("sqlite:///{}", path(name));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
@@ -33,6 +35,11 @@ fn unusable_resource_is_refused_by_the_name_of_its_setting() {
         ("PORT", taken.rsplit_once(':').unwrap().1.to_owned(), "cannot listen"),
         ("METRICS_ADDR", taken, "cannot listen"),
         ("MAIL_TEMPLATES", path("missing"), "templates"),
+        ("PAGE_STYLE", path("missing"), "cannot be read"),
+        ("PAGE_STYLE", path("large"), "too large"),
+        ("PAGE_STYLE", path("binary"), "another type"),
+        ("PAGE_LOGO", path("missing"), "cannot be read"),
+        ("PAGE_LOGO", path("text"), "another type"),
         ("SECRET_KEY_PREVIOUS_FILE", path("missing"), "cannot be read"),
         ("PREVIOUS_KEY_FILES", path("text"), "key"),
     ] {

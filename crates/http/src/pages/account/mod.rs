@@ -7,6 +7,7 @@ mod form_error;
 pub(crate) use super::page::{AccountPage, OfferReason, PageContent, PasswordOffer, SignInProblem};
 pub(crate) use csrf::is_same_origin;
 
+use super::brand::Site;
 use super::page::{FormError, Page};
 use crate::api::Api;
 use crate::body::{self, Fields};
@@ -20,9 +21,9 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::Language;
 use serde::Deserialize;
 
-/// Allows only the style sheet, and forms posted to this service.
+/// Allows only the style sheets and the logo, and forms posted to this service.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 );
 
 /// Renders pages in the reader's language.
@@ -91,7 +92,8 @@ impl<'a> PageContext<'a> {
     }
 
     fn respond(&self, status: StatusCode, content: PageContent<'_>, error: Option<FormError>) -> HttpResponse {
-        let html = match self.api.pages.render(&Page::new(self.language, content, error).at(&self.path)) {
+        let site = Site::new(&self.api.config.brand, !self.api.providers.providers.list.is_empty());
+        let html = match self.api.pages.render(&Page::new(self.language, content, error).of(site)) {
             Ok(html) => html,
             Err(cause) => return ApiError::internal(cause).error_response(),
         };
