@@ -53,7 +53,7 @@ pub(crate) enum PageContent<'a> {
     /// Invalid link, with a form to request another.
     ExpiredLink { page: AccountPage },
     /// Form for a new password, which a token authorizes.
-    NewPassword { token: &'a str },
+    NewPassword { token: &'a str, remove_others: bool },
     /// Confirms that the password was changed.
     PasswordChanged { sign_in: Option<&'a str> },
     /// Viewer of the OpenAPI document. `up` is the relative path to the root of the service.
@@ -270,7 +270,7 @@ impl<'a> Page<'a> {
             ("new_password_too_short", Some((ErrorText::TooShort, Some("new_password")))),
             ("new_password_differs", Some((ErrorText::Differs, Some("repetition")))),
         ] {
-            add(name, Content::NewPassword { token: text }, error);
+            add(name, Content::NewPassword { token: text, remove_others: error.is_some() }, error);
         }
         add("password_changed", Content::PasswordChanged { sign_in: Some("login") }, None);
         // Every language has the same texts, so one is enough.

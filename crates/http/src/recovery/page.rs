@@ -2,7 +2,7 @@
 
 use super::{ask, one_time_token, set};
 use crate::api::Api;
-use crate::body::{Fields, Member, NEW_PASSWORD};
+use crate::body::{Fields, NEW_PASSWORD, REMOVE_OTHERS};
 use crate::errors::{ApiError, FieldError};
 use crate::pages::account::{self, AccountPage, PageContent, PageContext};
 use crate::pages::sign_in;
@@ -29,12 +29,12 @@ pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
         return response;
     };
     match inspect(&api, &request, &token).await.map(|inspected| inspected.purpose) {
-        Ok(Purpose::ResetPassword) => reader.ok(PageContent::NewPassword { token: &token }),
+        Ok(Purpose::ResetPassword) => reader.ok(PageContent::NewPassword { token: &token, remove_others: false }),
         Ok(_) => {
             let foreign = ApiError::new(ErrorCode::TokenInvalid, "The token is for something else");
             reader.expired_link(AccountPage::Reset, foreign)
         }
-        Err(error) => refused(&reader, &token, error),
+        Err(error) => refused(&reader, PageContent::NewPassword { token: &token, remove_others: false }, error),
     }
 }
 
@@ -46,18 +46,17 @@ pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
         Err(error) => return reader.with_error(request_email(None), error),
     };
     let Some(token) = fields.optional(TOKEN) else { return send(&api, &request, &reader, &mut fields).await };
-    let input = chosen(fields, NEW_PASSWORD, &api)
-        .and_then(|new| Ok(PasswordReset { token: one_time_token(&token)?, new, remove_others: false }));
+    // Browsers send only a checked box.
+    let remove_others = fields.optional(REMOVE_OTHERS.name).is_some();
+    let input =
+        chosen(fields, &api).and_then(|new| Ok(PasswordReset { token: one_time_token(&token)?, new, remove_others }));
     let saved = match input {
         Ok(input) => set(&api, &request, input).await,
         Err(error) => Err(error),
     };
     match saved {
-        Ok(cookie) => {
-            let sign_in = sign_in::sign_in_link(&request, &api);
-            with_cookie(reader.ok(PageContent::PasswordChanged { sign_in: sign_in.as_deref() }), cookie)
-        }
-        Err(error) => refused(&reader, &token, error),
+        Ok(cookie) => with_cookie(reader.ok(PageContent::PasswordChanged {}), cookie),
+        Err(error) => refused(&reader, PageContent::NewPassword { token: &token, remove_others }, error),
     }
 }
 
@@ -107,9 +106,9 @@ fn request_email(email: Option<&str>) -> PageContent<'_> {
 }
 
 /// Renders the page again with the error, or the invalid-link page if the token is invalid.
-fn refused(reader: &PageContext<'_>, token: &str, error: ApiError) -> HttpResponse {
+fn refused(reader: &PageContext<'_>, form: PageContent<'_>, error: ApiError) -> HttpResponse {
     if account::is_dead(&error) {
         return reader.expired_link(AccountPage::Reset, error);
     }
-    reader.with_error(PageContent::NewPassword { token }, error)
+    reader.with_error(form, error)
 }
