@@ -8,6 +8,7 @@ mod brand;
 mod home;
 mod page;
 pub(crate) mod session;
+mod settings;
 pub(crate) mod sign_in;
 
 pub use brand::{Brand, Logo};
@@ -46,6 +47,7 @@ pub(crate) fn routes(table: &mut Table) {
     table.page("/account/assets/logo", [get().to(logo)]);
     table.page("/account/assets/{name}", [get().to(asset)]);
     sign_in::routes(table);
+    settings::routes(table);
 }
 
 async fn openapi(api: Data<Api>, document: Data<Document>) -> HttpResponse {

@@ -1,6 +1,8 @@
 //! Pages for people: what they display, and the trait of what renders them.
 
 use super::brand::{Brand, Logo, Site};
+use super::settings::SettingsPage;
+use super::sign_in::SignInPage;
 use portcullis_domain::mail::Language;
 use portcullis_domain::verification::Purpose;
 use serde::Serialize;
@@ -65,13 +67,12 @@ pub(crate) enum PageContent<'a> {
     /// Takes the reader to the provider. A redirect in response to a form would be stopped by the
     /// `form-action` of the pages' `Content-Security-Policy`.
     Continue { provider: &'a str, url: &'a str },
-    /// `/account/login`: buttons that start a sign-in, one for each provider.
-    Login { providers: Vec<LoginButton<'a>> },
-    /// An account page that cannot be displayed now. `folder` is the relative path to the folder of these pages.
-    Failed {
-        #[serde(skip)]
-        folder: &'static str,
-    },
+    /// An account page that cannot be displayed now.
+    Failed {},
+    /// A page of sign-in.
+    SignIn(SignInPage<'a>),
+    /// A page on which a person manages the account.
+    Settings(SettingsPage),
 }
 
 /// Reason why a sign-in with a provider cannot go on.
@@ -154,10 +155,20 @@ pub(crate) enum ErrorText {
     AccountDisabled,
     SignInExpired,
     ProviderUnavailable,
+    CurrentPassword,
+    Name,
+    Sure,
+    TooManyApps,
+    AppRequired,
+    LastSignInMethod,
+    IdentityTaken,
+    LinkCanceled,
+    ProviderFailed,
+    SetupExpired,
 }
 
 impl ErrorText {
-    const ALL: [Self; 27] = [
+    const ALL: [Self; 37] = [
         Self::Email,
         Self::TooShort,
         Self::TooLong,
@@ -185,6 +196,16 @@ impl ErrorText {
         Self::AccountDisabled,
         Self::SignInExpired,
         Self::ProviderUnavailable,
+        Self::CurrentPassword,
+        Self::Name,
+        Self::Sure,
+        Self::TooManyApps,
+        Self::AppRequired,
+        Self::LastSignInMethod,
+        Self::IdentityTaken,
+        Self::LinkCanceled,
+        Self::ProviderFailed,
+        Self::SetupExpired,
     ];
 }
 
@@ -224,6 +245,7 @@ impl<'a> Page<'a> {
             PageContent::Continue { .. } => "continue",
             PageContent::Failed {} => "failed",
             PageContent::SignIn(page) => page.template(),
+            PageContent::Settings(page) => page.template(),
         }
     }
 
@@ -286,6 +308,14 @@ impl<'a> Page<'a> {
         add("failed", Content::Failed {}, Some((ErrorText::Unavailable, None)));
         for (name, content) in Content::provider_samples(text) {
             add(name, content, None);
+        }
+        for (name, page, error) in SignInPage::samples(text) {
+            add(name, page.into(), error.map(|error| (error.text, error.field)));
+        }
+        // Every language has the same notices too.
+        let one_language = |name: &str| language == Language::default() || !name.starts_with("done_");
+        for (name, page, error) in SettingsPage::samples(text).into_iter().filter(|(name, ..)| one_language(name)) {
+            add(&name, Content::Settings(page), error.map(|error| (error.text, error.field)));
         }
         let brand = Brand { style: Some(String::new()), logo: Logo::parse(b"<svg>".to_vec()) };
         let home = Self::new(language, Content::Home { verify: true, reset: true }, None);

@@ -68,13 +68,13 @@ impl PageSession {
     }
 }
 
-/// Renders the response to a failed call: asks for recent authentication if that is missing, and for a sign-in if
-/// the session has ended. Other errors are displayed on the page.
-pub(crate) fn failed(request: &HttpRequest, api: &Api, content: PageContent<'_>, error: ApiError) -> HttpResponse {
+/// Returns the response to a failed call that asks for recent authentication if that is missing, and for a sign-in if
+/// the session has ended. `None` for other errors.
+pub(crate) fn detour(request: &HttpRequest, api: &Api, error: &ApiError) -> Option<HttpResponse> {
     match error.code {
-        ErrorCode::StepUpRequired => reauthenticate(request, api),
-        ErrorCode::TokenRevoked => ask(request, api, "login"),
-        _ => PageContext::of(request, api).with_error(content, error),
+        ErrorCode::StepUpRequired => Some(reauthenticate(request, api)),
+        ErrorCode::TokenRevoked => Some(ask(request, api, "login")),
+        _ => None,
     }
 }
 

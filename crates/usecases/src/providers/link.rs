@@ -106,6 +106,17 @@ impl StartLink {
         Ok(token)
     }
 
+    /// Permits a flow in the browser of a session, which needs no one-time URL.
+    ///
+    /// # Errors
+    /// Returns [`LinkStart::Session`] if the session was not authenticated recently.
+    pub fn permit(&self, session: &Authenticated) -> Result<(UserId, SessionId), UseCaseError<LinkStart>> {
+        let session_id = session.session_id.ok_or(LinkStart::Session(MfaReason::Revoked))?;
+        let required = self.store.write(|tx| self.step_up.require(session, tx).map(drop));
+        required.map_err(UseCaseError::convert)?;
+        Ok((session.user.id, session_id))
+    }
+
     /// Returns what a one-time URL offers, for the page that asks for confirmation. Does not use it up.
     ///
     /// # Errors

@@ -9,7 +9,12 @@ impl FormError {
     pub(super) fn of(error: &ApiError) -> Self {
         let text = match error.code {
             ErrorCode::Validation => return Self::of_form(error),
-            ErrorCode::Conflict => ErrorText::Taken,
+            ErrorCode::Conflict => match error.details.as_ref().and_then(|details| details.get("reason")?.as_str()) {
+                Some("too_many") => ErrorText::TooManyApps,
+                Some("mfa_required") => ErrorText::AppRequired,
+                Some("last_sign_in_method") => ErrorText::LastSignInMethod,
+                _ => ErrorText::Taken,
+            },
             ErrorCode::RateLimited => ErrorText::Limited,
             ErrorCode::Unavailable => ErrorText::Unavailable,
             ErrorCode::Forbidden => ErrorText::OtherSite,
@@ -26,7 +31,11 @@ impl FormError {
                 ("email", _) => ErrorText::Email,
                 (_, "password_wrong") => ErrorText::WrongPassword,
                 ("password", "missing") => ErrorText::NoPassword,
-                ("password", "required") => ErrorText::PasswordMissing,
+                ("password" | "current_password", "required") => ErrorText::PasswordMissing,
+                (_, "current_password_wrong") => ErrorText::CurrentPassword,
+                (_, "name_invalid") => ErrorText::Name,
+                (_, "unconfirmed") => ErrorText::Sure,
+                (_, "setup_expired") => ErrorText::SetupExpired,
                 (_, "required") => ErrorText::CodeMissing,
                 (_, "credentials") => ErrorText::Credentials,
                 (_, "password_or_code") => ErrorText::PasswordOrCode,
@@ -37,9 +46,21 @@ impl FormError {
                 (_, "password_differs") => ErrorText::Differs,
                 _ => return None,
             };
-            Some(Self { text, field: Some(first.field) })
+            Some(Self { text, field: Some(first.field).filter(|field| *field != "body") })
         });
         text.unwrap_or(Self { text: ErrorText::Unreadable, field: None })
+    }
+}
+
+impl FormError {
+    /// Creates the message for the error of a flow that connects an account of a provider.
+    pub(crate) fn of_link(reason: &str) -> Self {
+        let text = match reason {
+            "identity_taken" => ErrorText::IdentityTaken,
+            "access_denied" => ErrorText::LinkCanceled,
+            _ => ErrorText::ProviderFailed,
+        };
+        Self { text, field: None }
     }
 }
 

@@ -1,6 +1,9 @@
 //! What the pages of sign-in display. `query` is the target of the sign-in as a query, for links and forms.
 
+use crate::errors::ApiError;
+use crate::mfa::qr;
 use crate::pages::page::{ErrorText, FormError};
+use portcullis_usecases::mfa::TotpEnrolled;
 use serde::Serialize;
 
 /// A page of sign-in. Serializes to the variables of its template.
@@ -102,6 +105,23 @@ pub(crate) struct NewAuthenticator {
     pub(crate) qr_svg: String,
 }
 
+impl NewAuthenticator {
+    /// Draws the QR code of a new app.
+    pub(crate) fn new(enrolled: TotpEnrolled) -> Result<Self, ApiError> {
+        let qr_svg = qr::svg(&enrolled.uri).ok_or_else(|| ApiError::internal("the URI fits in no QR code"))?;
+        Ok(Self { secret: enrolled.secret.to_base32(), uri: enrolled.uri, qr_svg })
+    }
+
+    /// Returns an app for samples.
+    pub(crate) fn sample(text: &str) -> Self {
+        Self {
+            secret: "JBSWY3DPEHPK3PXP".to_owned(),
+            uri: format!("otpauth://totp/{text}"),
+            qr_svg: r#"<svg xmlns="http://www.w3.org/2000/svg"></svg>"#.to_owned(),
+        }
+    }
+}
+
 /// An account, for its owner.
 #[derive(Debug, Serialize)]
 pub(crate) struct Overview<'a> {
@@ -143,11 +163,6 @@ impl<'a> SignInPage<'a> {
         let at = |text, field| Some(FormError { text, field });
         let query = "?continue=%2Faccount%2Fsecurity";
         let login = |email, app, providers, all| Self::Login { query, email, app, providers, sign_up: all, reset: all };
-        let app = || NewAuthenticator {
-            secret: "JBSWY3DPEHPK3PXP".to_owned(),
-            uri: format!("otpauth://totp/{text}"),
-            qr_svg: r#"<svg xmlns="http://www.w3.org/2000/svg" role="img"></svg>"#.to_owned(),
-        };
         let again = |password, second_factor, providers| Self::Reauthenticate {
             query,
             email: text,
@@ -171,7 +186,7 @@ impl<'a> SignInPage<'a> {
             ("second_factor", Self::SecondFactor { query, trust: true }, None),
             ("second_factor_wrong", Self::SecondFactor { query, trust: false }, at(ErrorText::WrongCode, Some("code"))),
             ("enrol", Self::Enrol { query }, None),
-            ("enrol_code", Self::EnrolCode { query, id: "1", app: Some(app()) }, None),
+            ("enrol_code", Self::EnrolCode { query, id: "1", app: Some(NewAuthenticator::sample(text)) }, None),
             ("enrol_code_wrong", Self::EnrolCode { query, id: "1", app: None }, at(ErrorText::WrongCode, Some("code"))),
             (
                 "sign_in_codes",

@@ -7,7 +7,6 @@ use crate::api::{Api, with_store};
 use crate::body::Fields;
 use crate::call::Call;
 use crate::errors::ApiError;
-use crate::mfa::qr;
 use crate::pages::account::{self, PageContent};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -76,9 +75,7 @@ impl<'a> Visit<'a> {
     async fn enrol(&self, claims: ChallengeClaims) -> Result<(String, NewAuthenticator), ApiError> {
         let input = TotpEnrolment { enrollee: Enrollee::LogIn(claims), name: FactorName::default() };
         let enrolled = with_store(self.api.clone(), move |api| api.mfa.enrol.run(input)).await??;
-        let qr_svg = qr::svg(&enrolled.uri).ok_or_else(|| ApiError::internal("the URI fits in no QR code"))?;
-        let app = NewAuthenticator { secret: enrolled.secret.to_base32(), uri: enrolled.uri, qr_svg };
-        Ok((enrolled.id.to_string(), app))
+        Ok((enrolled.id.to_string(), NewAuthenticator::new(enrolled)?))
     }
 
     /// Confirms the app. Returns the session that begins, with the recovery codes of the first factor.

@@ -13,8 +13,9 @@ mod register;
 mod second_factor;
 mod target;
 
-pub(crate) use content::SignInPage;
+pub(crate) use content::{NewAuthenticator, SignInPage};
 pub(crate) use provider::returned;
+pub(crate) use second_factor::entered;
 
 use super::account::{PageContent, PageContext, SignInProblem, see_other};
 use super::session::{self, PageSession};
@@ -199,14 +200,15 @@ pub(crate) fn remember_target(request: &HttpRequest, api: &Api, response: &mut H
 }
 
 /// Creates the error of a form field.
-fn at_field(field: &'static str, code: &'static str, message: &'static str) -> ApiError {
+pub(crate) fn at_field(field: &'static str, code: &'static str, message: &'static str) -> ApiError {
     ApiError::validation(vec![FieldError { field, code, message: message.to_owned() }])
 }
 
 /// Returns the error of a wrong code on its page. A 401 would request HTTP credentials (RFC 9110 §15.5.2).
-fn at_code(error: ApiError) -> ApiError {
+pub(crate) fn at_code(error: ApiError) -> ApiError {
     match error.code {
         ErrorCode::InvalidCredentials => at_field("code", "code_wrong", "Wrong code"),
+        ErrorCode::NotFound => at_field("body", "setup_expired", "The app can no longer be confirmed"),
         _ => error,
     }
 }

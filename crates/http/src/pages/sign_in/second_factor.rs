@@ -56,7 +56,7 @@ pub(super) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
 }
 
 /// Reads the code of a form.
-pub(super) fn entered(fields: &mut Fields) -> Result<FactorCode, ApiError> {
+pub(crate) fn entered(fields: &mut Fields) -> Result<FactorCode, ApiError> {
     let code = fields.optional(CODE.name).filter(|code| !code.trim().is_empty());
     code.map(|code| FactorCode::parse(&code)).ok_or_else(|| at_field(CODE.name, "required", "Field required"))
 }
