@@ -12,7 +12,7 @@ use std::time::Duration;
 static CONNECTION: Mutex<Option<BufReader<TcpStream>>> = Mutex::new(None);
 
 /// Targets of a body: path, content type, and required members.
-const PLACES: [(&str, &str, &[&str]); 11] = [
+const PLACES: [(&str, &str, &[&str]); 12] = [
     ("/auth/register", "application/json", &["email", "password"]),
     ("/auth/login", "application/json", &["email", "password"]),
     ("/auth/login", "application/x-www-form-urlencoded", &["username", "password"]),
@@ -24,7 +24,11 @@ const PLACES: [(&str, &str, &[&str]); 11] = [
     ("/auth/email/resend", "application/json", &["email"]),
     ("/account/reset", "application/x-www-form-urlencoded", &[]),
     ("/account/verify", "application/x-www-form-urlencoded", &[]),
+    (PASSKEY, "application/json", &["credential"]),
 ];
+
+/// Target whose member is an object. No passkey is known here.
+const PASSKEY: &str = "/auth/passkeys/login";
 
 /// Sends a body; the first byte selects the path. `@refresh` in it is replaced by a valid token.
 pub fn bodies(data: &[u8]) {
@@ -37,7 +41,7 @@ pub fn bodies(data: &[u8]) {
         assert_eq!(status, page(path, &body), "{path} {}", String::from_utf8_lossy(&body));
         return;
     }
-    let members = if kind.contains("json") { json(&body, names) } else { form(&body, names) };
+    let members = if kind.contains("json") { json(&body, names, path == PASSKEY) } else { form(&body, names) };
     let expected = members.map_or(422, |members| outcome(service, path, &members));
     assert_eq!(status, expected, "{path} {kind} {}\n{answer}", String::from_utf8_lossy(&body));
     if status == 422 {
@@ -106,14 +110,21 @@ fn outcome(service: &Service, path: &str, members: &[String]) -> u16 {
 }
 
 /// Returns the values of the members, or `None` unless the text is a JSON object without duplicates and
-/// they are strings.
-fn json(text: &[u8], names: &[&str]) -> Option<Vec<String>> {
+/// they are strings, or objects.
+fn json(text: &[u8], names: &[&str], objects: bool) -> Option<Vec<String>> {
     let value: Value = serde_json::from_slice(text).ok()?;
     // A parser that keeps the last of two duplicates returns fewer members than the text has colons.
     if colons(text) != members(&value) {
         return None;
     }
-    names.iter().map(|name| Some(value.as_object()?.get(*name)?.as_str()?.to_owned())).collect()
+    let members = names.iter().map(|name| value.as_object()?.get(*name));
+    members
+        .map(
+            |member| {
+                if objects { Some(member?.as_object()?.len().to_string()) } else { Some(member?.as_str()?.to_owned()) }
+            },
+        )
+        .collect()
 }
 
 /// Counts the colons outside strings, in valid JSON.
