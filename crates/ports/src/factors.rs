@@ -72,8 +72,9 @@ pub trait FactorRepository {
     /// Removes all trusted devices of an account. Returns their number.
     fn forget_devices(&mut self, user_id: UserId) -> Result<u32, StoreError>;
 
-    /// Removes the factors, recovery codes and trusted devices of an account. Returns whether it had a
-    /// confirmed factor.
+    /// Removes the authenticator apps, recovery codes and trusted devices of an account. Returns whether it had
+    /// a confirmed app. Passkeys stay: see
+    /// [`remove_second_factors`](crate::PasskeyRepository::remove_second_factors).
     fn remove_all(&mut self, user_id: UserId) -> Result<bool, StoreError>;
 
     /// Lists up to `limit` encrypted secrets of all accounts after a cursor, in the store's own order.

@@ -43,8 +43,8 @@ pub trait PasskeyRepository {
     /// Returns the user handle of an account, or `None` if it has none yet.
     fn handle(&mut self, user_id: UserId) -> Result<Option<UserHandle>, StoreError>;
 
-    /// Gives an account its user handle. Returns `false` if it has one: exactly one concurrent caller
-    /// succeeds.
+    /// Gives an account its user handle. Returns `false` if it has one, or does not exist: exactly one
+    /// concurrent caller succeeds.
     fn set_handle(&mut self, user_id: UserId, handle: &UserHandle) -> Result<bool, StoreError>;
 
     /// Lists the passkeys of an account, oldest first.
