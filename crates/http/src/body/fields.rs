@@ -235,8 +235,8 @@ impl Fields {
         self.string(member).map(Password::new)
     }
 
-    /// Reads the password of an account that may have none. The inner `None` means missing, which is listed with
-    /// other errors only.
+    /// Reads the password of a user who may have none, or present something else. The inner `None` means missing,
+    /// which is listed with other errors only.
     pub(crate) fn own_password(&mut self, member: Member) -> Option<Option<Password>> {
         self.note(member, || json!({ "type": "string", "format": "password", "writeOnly": true }));
         if self.members.contains_key(member.name) {

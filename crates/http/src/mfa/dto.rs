@@ -118,12 +118,10 @@ impl Input for ReauthenticateRequest {
             about: "Response of a passkey, if `password` is missing: `credential.toJSON()` of the WebAuthn API.",
             ..CREDENTIAL
         });
-        let is_password = fields.has(PASSWORD) || matches!(credential, Some(None));
-        let password = is_password.then(|| fields.password(PASSWORD));
-        let code = fields.factor_code(CODE);
-        match (password, credential) {
-            (Some(password), _) => Some(ReauthenticationProof::Password { password: password?, code: code? }),
-            (None, credential) => credential?.map(ReauthenticationProof::Passkey),
+        let (password, code) = (fields.own_password(PASSWORD), fields.factor_code(CODE));
+        match (password?, credential?) {
+            (Some(password), _) => Some(ReauthenticationProof::Password { password, code: code? }),
+            (None, credential) => credential.map(ReauthenticationProof::Passkey),
         }
     }
 }
