@@ -121,7 +121,7 @@ async function reclaimed(browser) {
   const context = await browser.newContext();
   const page = await context.newPage();
   await page.goto(`${app.url}/start`);
-  await page.click('a[href*="/providers/mock/"]');
+  await page.click('button[name="provider"][value="mock"]');
   await signInAtMock(page, "grace");
   const { me } = await outcome(page);
   assert.deepEqual([me.id, me.email_verified], [registered.body.id, true]);

@@ -24,6 +24,7 @@
 //! | C5.20 | six languages |
 //! | C5.21 | providers lead to a session of the pages |
 
+mod examples;
 mod factors;
 mod hosted;
 mod login;

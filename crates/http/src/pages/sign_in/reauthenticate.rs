@@ -8,7 +8,7 @@ use crate::body::{Fields, PASSWORD};
 use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
 use crate::pages::account;
-use crate::pages::session::PageSession;
+use crate::pages::session::{self, PageSession};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_domain::ErrorCode;
@@ -49,7 +49,10 @@ pub(super) async fn submit(
     match visit.authenticate_again(&session, &mut fields).await {
         Ok(NewAccessToken { recovery_codes: Some(codes), .. }) => visit.recovery_codes(&codes),
         Ok(_) => visit.signed_in_already(&session),
-        Err(error) => visit.ask_again(&session, Some(error)).await,
+        Err(error) => match session::detour(&request, &api, &error) {
+            Some(response) => response,
+            None => visit.ask_again(&session, Some(error)).await,
+        },
     }
 }
 
