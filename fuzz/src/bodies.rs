@@ -41,7 +41,7 @@ pub fn bodies(data: &[u8]) {
         assert_eq!(status, page(path, &body), "{path} {}", String::from_utf8_lossy(&body));
         return;
     }
-    let members = if kind.contains("json") { json(&body, names, path == PASSKEY) } else { form(&body, names) };
+    let members = if kind.contains("json") { json(&body, names, *path == PASSKEY) } else { form(&body, names) };
     let expected = members.map_or(422, |members| outcome(service, path, &members));
     assert_eq!(status, expected, "{path} {kind} {}\n{answer}", String::from_utf8_lossy(&body));
     if status == 422 {
