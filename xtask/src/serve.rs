@@ -40,7 +40,13 @@ fn write_env(path: &Path) -> Result<bool> {
         Err(error) => return Err(error).context(".env: cannot be written"),
     };
     let secret = secret()?;
-    write!(file, "# Read at start; environment variables win. All settings: .env.example\nSECRET_KEY={secret}\n")?;
+    write!(
+        file,
+        "# Read at start; environment variables win. All settings: .env.example\n\
+         SECRET_KEY={secret}\n\
+         # By name: browsers make no passkeys for IP addresses.\n\
+         PUBLIC_URL=http://localhost:8000\n"
+    )?;
     Ok(true)
 }
 
@@ -59,6 +65,6 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), first);
         std::fs::remove_file(&path).unwrap();
         let (_, key) = first.split_once("SECRET_KEY=").unwrap();
-        assert_eq!(key.trim_end().len(), 64);
+        assert_eq!(key.lines().next().unwrap().len(), 64);
     }
 }
