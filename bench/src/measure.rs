@@ -50,6 +50,13 @@ impl Figures {
         }
     }
 
+    /// Returns the figures of operations that are several requests each. Percentiles are those of a request.
+    pub(super) fn of_several(self, requests: f64) -> Self {
+        let times = |figure: Option<f64>| figure.map(|figure| figure * requests);
+        let rate = self.rate.map(|rate| rate / requests);
+        Self { rate, cpu: times(self.cpu), client_cpu: times(self.client_cpu), ..self }
+    }
+
     /// Returns the median of each figure.
     pub(super) fn median(rounds: &[Self]) -> Self {
         let of = |figure: fn(&Self) -> Option<f64>| median(&rounds.iter().filter_map(figure).collect::<Vec<_>>());

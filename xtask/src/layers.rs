@@ -4,7 +4,8 @@
 //! In the table, `names` lists the workspace crates that a crate may depend on; `outside`, if present,
 //! all other crates it may use; `optional` the crates that must be behind a feature; `exclusive` the
 //! crates that only some may depend on; `dev_only` the crates that are for tests only. Dev-dependencies
-//! are checked against `names` and `dev_only` only. `tests` lists crates that contain only tests.
+//! are checked against `names` and `dev_only` only. `tests` lists crates that are never shipped: they only test
+//! and measure.
 
 use anyhow::{Result, bail};
 use serde::Deserialize;

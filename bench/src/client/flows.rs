@@ -1,6 +1,7 @@
 //! Client flows: each writes its next request and reads the response. The load generator decides when
 //! requests are sent.
 
+use super::connection::Connection;
 use super::http::{get, member, post, post_with};
 use anyhow::{Context, Result, ensure};
 use std::collections::VecDeque;
@@ -233,6 +234,14 @@ impl Flow for Register {
 /// Returns the body of a registration or login.
 pub(crate) fn credentials(email: &str) -> String {
     format!("{{\"email\":\"{email}\",\"password\":\"{PASSWORD}\"}}")
+}
+
+/// Sends one request and returns the body of the response.
+pub(super) fn sent(connection: &mut Connection, mut request: Post) -> Result<Vec<u8>> {
+    let answer = connection.call(&mut request)?;
+    let body = connection.body(&answer);
+    request.answer(answer.status, body)?;
+    Ok(body.to_vec())
 }
 
 pub(super) fn wanted(wanted: u16, status: u16, body: &[u8]) -> Result<()> {

@@ -7,6 +7,7 @@ pub(super) mod connection;
 pub(super) mod flows;
 mod http;
 pub(super) mod load;
+pub(super) mod passkey;
 pub(super) mod probes;
 pub(super) mod second_factor;
 #[cfg(test)]

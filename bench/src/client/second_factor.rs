@@ -2,7 +2,7 @@
 
 use super::accounts::{log_in, spread};
 use super::connection::Connection;
-use super::flows::{Flow, PASSWORD, Post, Session, credentials, wanted};
+use super::flows::{Flow, PASSWORD, Post, Session, credentials, sent, wanted};
 use super::http::{member, post};
 use anyhow::{Context, Result};
 use data_encoding::BASE32_NOPAD;
@@ -83,14 +83,6 @@ fn code(mut app: Hmac<Sha1>, step: u64) -> String {
     let offset = usize::from(mac.last().copied().unwrap_or_default() & 15);
     let word = mac.get(offset..).and_then(<[u8]>::first_chunk).copied().map_or(0, u32::from_be_bytes);
     format!("{:06}", (word & 0x7fff_ffff) % 1_000_000)
-}
-
-/// Sends one request and returns the body of the response.
-fn sent(connection: &mut Connection, mut request: Post) -> Result<Vec<u8>> {
-    let answer = connection.call(&mut request)?;
-    let body = connection.body(&answer);
-    request.answer(answer.status, body)?;
-    Ok(body.to_vec())
 }
 
 /// Second factor that a login presents.

@@ -6,6 +6,7 @@ mod hashing;
 mod isolation;
 mod large_database;
 mod memory;
+mod passkeys;
 mod purge;
 mod reads;
 mod refresh;
@@ -39,7 +40,7 @@ const fn large(goals: &'static str, name: &'static str, measure: fn(&mut Run) ->
 /// Runs alone, with `--soak`.
 static SOAK: Workload = workload("soak", "soak", soak::measure);
 
-static ALL: [Workload; 17] = [
+static ALL: [Workload; 18] = [
     workload("G1", "login-storm", hashing::storm),
     workload("G2", "login", hashing::one_login),
     workload("G3", "register", hashing::register),
@@ -56,6 +57,7 @@ static ALL: [Workload; 17] = [
     workload("G13", "winners", refresh_race::measure),
     large("G14", "backlog", backlog::measure),
     workload("N3", "second-factor", second_factor::measure),
+    workload("N4", "passkeys", passkeys::measure),
     workload("N5", "refresh-by-cookie", refresh::by_cookie),
 ];
 
