@@ -14,13 +14,16 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::PasswordPolicy;
 use serde_json::{Value, json};
 
+/// Returns whether a page is on.
+pub(crate) type Switch = fn(&AccountPages) -> bool;
+
 /// All routes, in order of registration.
 #[derive(Default)]
 pub(crate) struct Table {
     api: Vec<(&'static str, Vec<Route>)>,
     pages: Vec<(&'static str, Vec<actix_web::Route>)>,
     /// Pages that an operator may turn off.
-    switches: Vec<(&'static str, fn(&AccountPages) -> bool)>,
+    switches: Vec<(&'static str, Switch)>,
     /// Documentation of the API's routes.
     pub(crate) operations: Vec<Operation>,
 }
@@ -70,7 +73,7 @@ impl Table {
     pub(crate) fn account_page<const N: usize>(
         &mut self,
         path: &'static str,
-        is_on: fn(&AccountPages) -> bool,
+        is_on: Switch,
         routes: [actix_web::Route; N],
     ) {
         self.page(path, routes);

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 /// All allowed feature names.
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 15] = [
     "registration",
     "login",
     "tokens",
@@ -20,6 +20,7 @@ const WORDS: [&str; 14] = [
     "mfa",
     "providers",
     "passkeys",
+    "account-pages",
 ];
 
 /// Features without routes: timers and operators call them.

@@ -49,19 +49,8 @@ pub(super) fn use_cases(
             observer: observer.clone(),
             clock: clock.clone(),
         },
-        exchange: ExchangeCode {
-            store: store.clone(),
-            gate: gate.clone(),
-            limits: limits.clone(),
-            clock: clock.clone(),
-        },
-        continue_in_app: ContinueInApp {
-            providers: providers.clone(),
-            gate: gate.clone(),
-            store: store.clone(),
-            entropy: entropy.clone(),
-            clock: clock.clone(),
-        },
+        exchange: exchange(base),
+        continue_in_app: continue_in_app(base, &providers),
         native: NativeSignIn {
             providers: providers.clone(),
             accounts,
@@ -85,6 +74,16 @@ pub(super) fn use_cases(
         unlink: UnlinkIdentity { store, step_up, passkeys: base.ceremonies.clone(), outbox },
         providers,
     })
+}
+
+fn exchange(base: &Base) -> ExchangeCode {
+    let Base { store, gate, limits, clock, .. } = base.clone();
+    ExchangeCode { store, gate, limits, clock }
+}
+
+fn continue_in_app(base: &Base, providers: &Arc<Providers>) -> ContinueInApp {
+    let Base { store, gate, issuance, clock, .. } = base.clone();
+    ContinueInApp { providers: providers.clone(), gate, store, entropy: issuance.entropy.clone(), clock }
 }
 
 fn providers(settings: &Settings, client: Option<Client>, clock: &Arc<dyn Clock>) -> anyhow::Result<Providers> {

@@ -73,7 +73,7 @@ mod tests {
         #[test]
         fn an_accepted_path_names_no_host(text in "[/\\\\a:@.\\t\\n ?#]{0,12}") {
             if let Some(path) = LocalPath::parse(&text) {
-                prop_assert!(path.as_str().starts_with('/') && !path.as_str().get(1..2).is_some_and(|c| c == "/"));
+                prop_assert!(path.as_str().starts_with('/') && !path.as_str().starts_with("//"));
                 prop_assert!(path.as_str().bytes().all(|b| b.is_ascii_graphic() && b != b'\\'));
             }
         }

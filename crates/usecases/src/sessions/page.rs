@@ -58,10 +58,11 @@ impl PageSessions {
     pub fn end(&self, session: &Authenticated, caller: &Caller) -> Result<LoggedOut, DependencyError> {
         let Some(id) = session.session_id else { return Ok(LoggedOut) };
         let (user_id, session_end) = (session.user.id, caller.session_end(EndReason::LogOut, self.clock.now()));
-        let ended = self.store.write(|tx| {
+        let ended: Result<bool, StoreError> = self.store.write(|tx| {
             tx.sessions().lock_account(user_id)?;
-            Ok::<_, StoreError>(tx.sessions().end(id, &session_end)?)
-        })?;
+            tx.sessions().end(id, &session_end)
+        });
+        let ended = ended?;
         if ended {
             tracing::info!(target: LOG, user_id = user_id.get(), "User logged out");
         }

@@ -183,8 +183,11 @@ fn c5_6_a_forged_or_foreign_cookie_is_no_session(site: Site) {
     assert_eq!(tossed.status, 303);
 }
 
+/// What ends the session of a visitor.
+type End = fn(&Service, &Account, &Visitor<'_>);
+
 fn c5_7_every_request_checks_the_store(site: Site) {
-    let ends: [(&str, fn(&Service, &Account, &Visitor<'_>)); 6] = [
+    let ends: [(&str, End); 6] = [
         ("disabled", |service, account, _| service.disable(account)),
         ("signed out everywhere", |service, account, _| {
             let pair = service.sign_in(account);

@@ -22,11 +22,11 @@ const ID: &str = "id";
 pub(super) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     let visit = match Visit::new(&api, &request) {
         Ok(visit) => visit,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     match visit.challenge(ChallengePurpose::Enrolment) {
         Ok(_) => visit.reader.ok(visit.intro()),
-        Err(response) => response,
+        Err(response) => *response,
     }
 }
 
@@ -34,7 +34,7 @@ pub(super) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
 pub(super) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let visit = match Visit::new(&api, &request) {
         Ok(visit) => visit,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let mut fields = match account::form(&request, &api, payload).await {
         Ok(fields) => fields,
@@ -42,7 +42,7 @@ pub(super) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
     };
     let claims = match visit.challenge(ChallengePurpose::Enrolment) {
         Ok(token) => api.mfa.challenges.read(&token, ChallengePurpose::Enrolment),
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let Ok(claims) = claims else { return visit.expired() };
     let Some(id) = fields.optional(ID) else { return visit.begin(claims).await };

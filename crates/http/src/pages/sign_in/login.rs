@@ -26,7 +26,7 @@ pub(super) const PROVIDER: &str = "provider";
 pub(super) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     let visit = match Visit::new(&api, &request) {
         Ok(visit) => visit,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let parameters = Parameters::of(request.query_string());
     if parameters.switch.is_none() {
@@ -44,7 +44,7 @@ pub(super) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
 pub(super) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let visit = match Visit::new(&api, &request) {
         Ok(visit) => visit,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let mut fields = match account::form(&request, &api, payload).await {
         Ok(fields) => fields,

@@ -19,11 +19,11 @@ pub(crate) use second_factor::entered;
 
 use super::account::{PageContent, PageContext, SignInProblem, see_other};
 use super::session::{self, PageSession};
-use crate::api::{AccountPages, Api, with_store};
+use crate::api::{Api, with_store};
 use crate::call::Call;
 use crate::errors::{ApiError, FieldError};
 use crate::providers::{StartError, state_too_long};
-use crate::routes::Table;
+use crate::routes::{Switch, Table};
 use actix_web::http::header::SET_COOKIE;
 use actix_web::web::{Data, get, post};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
@@ -38,7 +38,7 @@ use target::Target;
 
 /// Registers the pages.
 pub(super) fn routes(table: &mut Table) {
-    const ON: fn(&AccountPages) -> bool = |pages| pages.enabled;
+    const ON: Switch = |pages| pages.enabled;
     table.account_page("/account", ON, [get().to(overview::open)]);
     table.account_page("/account/login", ON, [get().to(login::open), post().to(login::submit)]);
     table.account_page("/account/callback", ON, [get().to(provider::callback)]);
@@ -66,11 +66,11 @@ impl<'a> Visit<'a> {
     ///
     /// # Errors
     /// Returns a page if an app's parameters are unusable. The browser is never sent to an address that is not listed.
-    fn new(api: &'a Data<Api>, request: &'a HttpRequest) -> Result<Self, HttpResponse> {
+    fn new(api: &'a Data<Api>, request: &'a HttpRequest) -> Result<Self, Box<HttpResponse>> {
         let reader = PageContext::of(request, api);
         match Target::of(request, api) {
             Ok(target) => Ok(Self { api, request, query: target.query(), target, reader }),
-            Err(fault) => Err(unusable(&reader, &fault)),
+            Err(fault) => Err(Box::new(unusable(&reader, &fault))),
         }
     }
 

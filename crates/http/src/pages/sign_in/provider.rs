@@ -71,7 +71,7 @@ pub(crate) fn returned(
 pub(super) async fn callback(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     let visit = match Visit::new(&api, &request) {
         Ok(visit) => visit,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let Some(exchange) = cookies::code(&request, &api, callback_url(&api)) else { return visit.expired() };
     let call = Call::new(&api, &request);

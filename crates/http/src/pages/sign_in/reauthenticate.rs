@@ -20,7 +20,7 @@ use portcullis_usecases::tokens::Authenticated;
 pub(super) async fn open(api: Data<Api>, request: HttpRequest, session: PageSession) -> HttpResponse {
     let visit = match Visit::new(&api, &request) {
         Ok(visit) => visit,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     if session.needs_reauthentication(&request, &api).is_none() {
         return visit.signed_in_already(&session.0);
@@ -37,7 +37,7 @@ pub(super) async fn submit(
 ) -> HttpResponse {
     let (visit, session) = match Visit::new(&api, &request) {
         Ok(visit) => (visit, session.0),
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let mut fields = match account::form(&request, &api, payload).await {
         Ok(fields) => fields,

@@ -19,7 +19,7 @@ use portcullis_usecases::registration::Registration;
 pub(super) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     match Visit::new(&api, &request) {
         Ok(visit) => visit.reader.ok(visit.sign_up_form(None)),
-        Err(response) => response,
+        Err(response) => *response,
     }
 }
 
@@ -27,7 +27,7 @@ pub(super) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
 pub(super) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let visit = match Visit::new(&api, &request) {
         Ok(visit) => visit,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let mut fields = match account::form(&request, &api, payload).await {
         Ok(fields) => fields,

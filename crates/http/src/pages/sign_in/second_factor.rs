@@ -15,11 +15,11 @@ use portcullis_usecases::mfa::{FactorCode, SecondFactorVerification};
 pub(super) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     let visit = match Visit::new(&api, &request) {
         Ok(visit) => visit,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     match visit.challenge(ChallengePurpose::SecondFactor) {
         Ok(_) => visit.reader.ok(visit.code_form()),
-        Err(response) => response,
+        Err(response) => *response,
     }
 }
 
@@ -27,7 +27,7 @@ pub(super) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
 pub(super) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let visit = match Visit::new(&api, &request) {
         Ok(visit) => visit,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let mut fields = match account::form(&request, &api, payload).await {
         Ok(fields) => fields,
@@ -35,7 +35,7 @@ pub(super) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
     };
     let mfa_token = match visit.challenge(ChallengePurpose::SecondFactor) {
         Ok(token) => token,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let remember_device = fields.optional(REMEMBER_DEVICE.name).is_some();
     let verified = match entered(&mut fields) {
@@ -68,13 +68,13 @@ impl Visit<'_> {
     }
 
     /// Returns the `mfa_token` of the browser, or the response without a valid one.
-    pub(super) fn challenge(&self, purpose: ChallengePurpose) -> Result<String, HttpResponse> {
+    pub(super) fn challenge(&self, purpose: ChallengePurpose) -> Result<String, Box<HttpResponse>> {
         let Some(token) = cookies::challenge(self.request, self.api) else {
-            return Err(see_other(&self.path("login", &[])));
+            return Err(Box::new(see_other(&self.path("login", &[]))));
         };
         match self.api.mfa.challenges.read(&token, purpose) {
             Ok(_) => Ok(token),
-            Err(_) => Err(self.expired()),
+            Err(_) => Err(Box::new(self.expired())),
         }
     }
 }
