@@ -2,55 +2,13 @@
 // login, on a phone and on a desk, light and dark, in every language. axe looks at every state.
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
+import { inspect, watch } from "./inspect.mjs";
+import { linkOf } from "./mailbox.mjs";
 
-const axe = readFileSync(createRequire(join(process.env.NODE_MODULES, "/")).resolve("axe-core/axe.min.js"), "utf8");
 const sizes = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 800 } };
 const languages = ["en", "de", "fr", "es", "pt", "zh"];
 const passwords = { first: "correct horse battery", second: "wrong donkey charger", third: "late zebra paperclip" };
-
-// Quoted-printable and base64 (RFC 2045), as far as a plain text needs them.
-function decoded(part) {
-  const [head, ...rest] = part.split("\n\n");
-  const body = rest.join("\n\n");
-  if (/transfer-encoding: *base64/i.test(head)) return Buffer.from(body.replace(/\s/g, ""), "base64").toString();
-  if (!/transfer-encoding: *quoted-printable/i.test(head)) return body;
-  const bytes = body.replace(/=\n/g, "").replace(/=([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
-  return Buffer.from(bytes, "latin1").toString();
-}
-
-function mailsTo(folder, email) {
-  let names = [];
-  try {
-    names = readdirSync(folder).filter((name) => name.endsWith(".eml"));
-  } catch {
-    return [];
-  }
-  const mails = names.sort().map((name) => readFileSync(join(folder, name), "utf8").replaceAll("\r\n", "\n"));
-  const recipient = (mail) => /^To: *<?([^>\n]+)>?$/im.exec(mail)?.[1];
-  return mails.filter((mail) => recipient(mail) === email);
-}
-
-// Waits for a mail to an address that is not among those that were read, and gives its link.
-async function linkOf(mailbox, email) {
-  const give_up = Date.now() + 30_000;
-  for (;;) {
-    for (const mail of mailsTo(mailbox.folder, email)) {
-      const boundary = /boundary="?([^";\n]+)/.exec(mail)?.[1];
-      const parts = boundary ? mail.split(`--${boundary}`).slice(1) : [mail];
-      const link = parts.map((part) => /https?:\S+token=[0-9a-f]+/.exec(decoded(part.replace(/^\n/, "")))?.[0]);
-      const found = link.find(Boolean);
-      if (found && !mailbox.read.has(found)) {
-        mailbox.read.add(found);
-        return found;
-      }
-    }
-    assert.ok(Date.now() < give_up, `no mail to ${email}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
 
 export async function accountPages(tools) {
   const seen = [];
@@ -70,22 +28,16 @@ async function person(tools) {
   const context = await tools.browser.newContext(tools.options);
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
-  const faults = await tools.watch(page);
+  const faults = await watch(page, tools.service);
   const email = `${tools.name}-${Date.now()}@example.com`;
   const mailbox = { folder: tools.mails, read: new Set() };
   const look = (state, status) => looked({ ...tools, page, state, status, faults });
   return { ...tools, context, page, faults, email, mailbox, look };
 }
 
-// Holds a state against axe, the window's width and what the page asked for, and takes a picture.
+// Inspects a state. What a page answers with 4xx is in the console too.
 async function looked({ page, name, state, faults, screenshots, seen }) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-  const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`);
-  assert.deepEqual(told, [], `axe: ${name} ${state}`);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  assert.ok(wide <= 0, `${name} ${state} is ${wide} pixels too wide`);
-  // What a page answers with 4xx is in the console too.
+  await inspect(page, `${name} ${state}`);
   const unknown = faults.filter((fault) => !/status of 4(10|22)/.test(fault));
   assert.deepEqual(unknown, [], `${name} ${state}`);
   await page.screenshot({ path: join(screenshots, `account-${name}-${state}.png`), fullPage: true });

@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { accountPages } from "./account.mjs";
+import { watch } from "./inspect.mjs";
 
 const { chromium } = createRequire(join(process.env.NODE_MODULES, "/"))("playwright-core");
 const [service, screenshots, mails] = process.argv.slice(2);
@@ -42,7 +43,7 @@ async function register() {
 async function visit(browser, path, look) {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   page.setDefaultTimeout(15_000);
-  const faults = await watch(page);
+  const faults = await watch(page, service);
   try {
     const answer = await page.goto(service + path);
     assert.equal(answer.status(), 200, path);
@@ -55,28 +56,6 @@ async function visit(browser, path, look) {
   await page.close();
   const unknown = faults.filter((fault) => !fault.includes(stopped));
   assert.deepEqual(unknown, [], path);
-}
-
-async function watch(page) {
-  const faults = [];
-  await page.route("**/*", (route) => {
-    const url = new URL(route.request().url());
-    const local = url.origin === new URL(service).origin || ["data:", "blob:"].includes(url.protocol);
-    if (local) return route.continue();
-    faults.push(`asks for ${url}`);
-    return route.abort();
-  });
-  page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
-  page.on("console", (message) => {
-    if (message.type() === "error") faults.push(`console: ${message.text()}`);
-  });
-  await page.exposeFunction("violated", (directive, uri) => faults.push(`the policy stopped ${directive} ${uri}`));
-  await page.addInitScript(() => {
-    document.addEventListener("securitypolicyviolation", (event) =>
-      window.violated(event.effectiveDirective, event.blockedURI),
-    );
-  });
-  return faults;
 }
 
 async function swagger(page) {
@@ -133,7 +112,7 @@ const browser = await chromium.launch({
 try {
   await visit(browser, "/docs", swagger);
   await visit(browser, "/redoc", redoc);
-  const states = await accountPages({ browser, watch, service, screenshots, mails });
+  const states = await accountPages({ browser, service, screenshots, mails });
   console.log(`/docs and /redoc show every operation, sign in and call; ${states} states of the pages for mails`);
   console.log(`pictures in ${screenshots}`);
 } finally {

@@ -38,6 +38,7 @@ const FULL: [Gate; 8] = [
     ("schemathesis", external::schemathesis::check),
     ("lint_document", external::lint_document::check),
     ("browser", external::browser::check),
+    ("pages", external::pages::check),
     ("cookies", external::cookies::check),
     ("providers", external::providers::check),
     ("authenticators", external::authenticators::check),

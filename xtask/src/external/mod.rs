@@ -5,7 +5,7 @@ pub(crate) mod authenticators;
 pub(crate) mod browser;
 pub(crate) mod cookies;
 pub(crate) mod lint_document;
-pub(crate) mod passkeys;
+pub(crate) mod pages;
 pub(crate) mod providers;
 pub(crate) mod schemathesis;
 mod service;

@@ -97,7 +97,7 @@ pub(crate) struct ProviderButton<'a> {
 /// An authenticator app that is not confirmed yet.
 #[derive(Debug, Serialize)]
 pub(crate) struct NewAuthenticator {
-    /// The secret in base32, to be typed.
+    /// The secret in base32, in groups of four, to be typed.
     pub(crate) secret: String,
     /// The secret as a URI, to be opened on the device of the app.
     pub(crate) uri: String,
@@ -109,7 +109,9 @@ impl NewAuthenticator {
     /// Draws the QR code of a new app.
     pub(crate) fn new(enrolled: TotpEnrolled) -> Result<Self, ApiError> {
         let qr_svg = qr::svg(&enrolled.uri).ok_or_else(|| ApiError::internal("the URI fits in no QR code"))?;
-        Ok(Self { secret: enrolled.secret.to_base32(), uri: enrolled.uri, qr_svg })
+        let secret = enrolled.secret.to_base32();
+        let groups: Vec<_> = secret.as_bytes().chunks(4).map(String::from_utf8_lossy).collect();
+        Ok(Self { secret: groups.join(" "), uri: enrolled.uri, qr_svg })
     }
 
     /// Returns an app for samples.
