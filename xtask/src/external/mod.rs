@@ -6,6 +6,7 @@ pub(crate) mod browser;
 pub(crate) mod cookies;
 pub(crate) mod lint_document;
 pub(crate) mod pages;
+pub(crate) mod passkeys;
 pub(crate) mod providers;
 pub(crate) mod schemathesis;
 mod service;

@@ -10,7 +10,8 @@ use std::process::Command;
 use xtask::repository::{root, run};
 
 const STYLE: &str = ":root { --accent: #660033; --on-accent: #ffffff; }";
-const LOGO: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 30"><path fill="#660033" d="M0 0h120v30H0z"/></svg>"##;
+const LOGO: &str =
+    r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 30"><path fill="#660033" d="M0 0h120v30H0z"/></svg>"##;
 
 pub(crate) fn check() -> Result<()> {
     let (modules, chromium) = (tools::node()?, tools::chromium()?);
