@@ -104,11 +104,6 @@ impl Base {
             always_claims: settings.mfa.claims_always,
             clock: clock.clone(),
         };
-        let policy = EntryPolicy {
-            verified_email: settings.mail.require_verified,
-            second_factor: settings.mfa.is_required,
-            trusted_devices: settings.mfa.trust.is_some(),
-        };
         let second_factor = SecondFactor {
             store: store.clone(),
             sealer: sealer.clone(),
@@ -131,7 +126,7 @@ impl Base {
             verifier,
             sealer,
             second_factor: Arc::new(second_factor),
-            gate: Arc::new(Gate { policy, beginning, passkeys: ceremonies.clone() }),
+            gate: Arc::new(Gate { policy: entry_policy(settings), beginning, passkeys: ceremonies.clone() }),
             ceremonies,
             limits,
             devices,
@@ -168,6 +163,14 @@ pub(crate) fn outbox(settings: &Settings, entropy: Arc<dyn Entropy>, observer: A
 pub(crate) fn screening(settings: &WithoutKeys) -> Arc<PasswordScreening> {
     let common = settings.passwords.blocklist.then(|| -> Arc<dyn PasswordBlocklist> { Arc::new(CommonPasswords) });
     Arc::new(PasswordScreening { blocklist: common, product: settings.server.app_name.clone() })
+}
+
+fn entry_policy(settings: &Settings) -> EntryPolicy {
+    EntryPolicy {
+        verified_email: settings.mail.require_verified,
+        second_factor: settings.mfa.is_required,
+        trusted_devices: settings.mfa.trust.is_some(),
+    }
 }
 
 fn ceremonies(

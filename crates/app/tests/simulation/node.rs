@@ -61,9 +61,8 @@ impl Process {
         let authenticator = Arc::new(HmacSigner::derive(SECRET, "devices"));
         let devices = Arc::new(DeviceCookies { authenticator, entropy: entropy.clone(), clock: clock.clone() });
         let guesses = Guesses { limits: limits.clone(), devices: devices.clone(), store: store.clone() };
-        let outbox = outbox(entropy);
+        let (outbox, passkeys) = (outbox(entropy), passkeys_off(entropy, &clock));
         let beginning = begin_session(&store, &issuance, &devices, &outbox);
-        let passkeys = passkeys_off(entropy, &clock);
         let log_in = LogIn {
             store: store.clone(),
             hasher: hasher.clone(),
