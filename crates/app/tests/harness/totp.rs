@@ -15,10 +15,11 @@ pub(crate) struct Authenticator {
 }
 
 impl Authenticator {
-    /// Reads a secret in base32 (RFC 4648 §6), unpadded.
+    /// Reads a secret in base32 (RFC 4648 §6), unpadded, as an app does: without spaces.
     pub(crate) fn of(secret: &str) -> Self {
         let digit = |symbol| ALPHABET.find(symbol).unwrap_or_else(|| panic!("not base32: {secret}"));
-        let bits: String = secret.chars().map(|symbol| format!("{:05b}", digit(symbol))).collect();
+        let bits: String =
+            secret.chars().filter(|symbol| *symbol != ' ').map(|symbol| format!("{:05b}", digit(symbol))).collect();
         let byte = |bits: &[u8]| u8::from_str_radix(std::str::from_utf8(bits).unwrap(), 2).unwrap();
         Self { secret: bits.as_bytes().chunks_exact(8).map(byte).collect() }
     }

@@ -52,7 +52,7 @@ impl Service {
     }
 
     /// Posts a form to one of the account pages.
-    fn submit(&self, page: &str, fields: &[(&str, &str)]) -> Reply {
+    pub(crate) fn submit(&self, page: &str, fields: &[(&str, &str)]) -> Reply {
         self.call("POST", &format!("/account/{page}")).fields(fields).send()
     }
 

@@ -23,13 +23,27 @@
 //! | C5.19 | logout |
 //! | C5.20 | six languages |
 //! | C5.21 | providers lead to a session of the pages |
+//! | C5.22 | `/account/password` changes the password, or sets the first one |
+//! | C5.23 | `/account/security`, `/account/authenticator`: authenticator apps, by QR code or secret |
+//! | C5.24 | recovery codes, displayed once |
+//! | C5.25 | remembered devices |
+//! | C5.26 | `/account/identities`: connect, disconnect |
+//! | C5.27 | `/account/sessions`: end one, the others, all |
+//! | C5.28 | `/account/email` |
+//! | C5.29 | `/account/delete` |
+//! | C5.30 | an action that needs recent authentication asks for it on the way and returns |
+//! | C5.31 | `PAGE_STYLE`, `PAGE_LOGO` |
+//! | C5.32 | the page of a reset also removes other sign-in methods |
 
+mod brand;
 mod examples;
 mod factors;
 mod hosted;
 mod login;
 mod registration;
 mod sessions;
+mod settings;
+mod settings_factors;
 
 use crate::prelude::*;
 use std::collections::BTreeMap;
@@ -138,10 +152,17 @@ impl<'a> Visitor<'a> {
         self.call("GET", "/account").send().status == 200
     }
 
+    /// Moves the authentication of the session back by 601 s.
+    pub(crate) fn authenticated_earlier(&self) {
+        let (at, database) = (self.service.database.ago(601), &self.service.database);
+        database.execute(&format!("UPDATE sessions SET authenticated_at = {at} WHERE sid = '{}'", self.sid()));
+    }
+
     /// Returns the id of the pages' session.
     #[track_caller]
     pub(crate) fn sid(&self) -> String {
-        self.jar[PAGE].split('.').nth(2).unwrap().to_owned()
+        let (_, value) = self.jar.iter().find(|(name, _)| name.ends_with("portcullis_page")).expect("a session");
+        value.split('.').nth(2).unwrap().to_owned()
     }
 }
 
@@ -180,8 +201,8 @@ impl Reply {
     pub(crate) fn problem(&self, status: u16) -> String {
         let page = self.page(status);
         let (_, rest) = page.split_once("id=\"problem\" role=\"alert\">").unwrap_or_else(|| panic!("{page}"));
-        let text = rest.split("</p>").next().unwrap();
-        text.split('>').nth(1).unwrap_or(text).split('<').next().unwrap().to_owned()
+        let text = rest.split("</p>").next().unwrap().split("<span>").nth(1).unwrap();
+        text.split(['<', '>']).find(|text| text.ends_with(['.', '?'])).unwrap_or_else(|| panic!("{text}")).to_owned()
     }
 
     /// Returns the URL of the app that the page leads to.

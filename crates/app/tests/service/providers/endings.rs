@@ -44,13 +44,18 @@ fn c3_34_a_reset_while_unverified_ends_identities(home: &'static Home) {
 }
 
 fn c3_34_a_reset_removes_other_ways_to_sign_in_on_request(home: &'static Home) {
-    for remove in [false, true] {
+    for (remove, is_page) in [(false, false), (true, false), (false, true), (true, true)] {
         let enrolled = home.enrol(home.verified());
         let (account, person) = (&enrolled.account, Person::new(&enrolled.account.email));
-        let code = home.code("corp", &person);
-        let body =
-            json!({"token": home.reset_link(account), "new_password": NEW, "remove_other_sign_in_methods": remove});
-        home.post("/auth/password/reset", &body).expect(200);
+        let (code, token) = (home.code("corp", &person), home.reset_link(account));
+        if is_page {
+            let checked = [("remove_other_sign_in_methods", "on")];
+            let fields = [("token", &*token), ("new_password", NEW), ("repetition", NEW)];
+            home.submit("reset", &[&fields[..], &checked[..usize::from(remove)]].concat()).has_status(200);
+        } else {
+            let body = json!({"token": token, "new_password": NEW, "remove_other_sign_in_methods": remove});
+            home.post("/auth/password/reset", &body).expect(200);
+        }
         assert_eq!(home.links_of(&person), i64::from(!remove), "{remove}");
         assert_eq!(home.exchange(&code).status, if remove { 401 } else { 403 }, "{remove}");
         home.challenge(&account.with_password(NEW));

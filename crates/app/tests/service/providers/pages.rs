@@ -1,6 +1,7 @@
-//! Sign-in with a provider at the account pages (C5.21).
+//! Sign-in with a provider at the account pages (C5.21), and the accounts that are connected there (C5.26).
 
 use super::*;
+use crate::accounts::NEW;
 use crate::harness::mfa::texts;
 use crate::pages::Visitor;
 
@@ -12,6 +13,11 @@ on_both_databases!(
     c5_21_a_flow_works_in_its_browser_once,
     c5_21_reasons_are_on_the_page,
     c5_21_without_a_password_the_provider_proves_it_again,
+    c5_22_an_account_without_a_password_sets_one,
+    c5_26_an_account_is_connected_and_disconnected,
+    c5_26_an_account_of_another_one_is_not_connected,
+    c5_26_a_flow_ends_with_its_session,
+    c5_30_without_a_password_recent_authentication_proves_it,
 );
 
 /// Presses the button of a provider, and signs a person in there up to the response that leads back.
@@ -180,4 +186,110 @@ fn c5_21_without_a_password_the_provider_proves_it_again(home: &'static Home) {
     let reply = come_back(&mut visitor, &home.server.approve(&url, &person));
     assert_eq!(go_on(&mut visitor, &reply).location(), "/account/security");
     assert_eq!(visitor.open(path).location(), "/account/security");
+}
+
+/// Signs a new person in by a provider: an account without a password.
+fn newcomer(home: &'static Home) -> Visitor<'static> {
+    let mut visitor = Visitor::new(home);
+    let reply = press(home, &mut visitor, "/account/login", &Person::fresh());
+    go_on(&mut visitor, &reply).location();
+    visitor
+}
+
+/// Returns the page of connected accounts that the provider's response leads to.
+#[track_caller]
+fn back_at_identities(visitor: &mut Visitor<'_>, reply: &Reply) -> Reply {
+    let location = reply.location();
+    visitor.open(location.strip_prefix(PUBLIC_URL).unwrap_or_else(|| panic!("{location}")))
+}
+
+fn c5_22_an_account_without_a_password_sets_one(home: &'static Home) {
+    let mut visitor = newcomer(home);
+    let page = visitor.open("/account/password").page(200);
+    assert!(page.contains("Set a password") && !page.contains("current_password"), "{page}");
+    let set = visitor.submit("/account/password", &[("new_password", NEW), ("repetition", NEW)]);
+    assert_eq!(set.location(), "security?done=password_set");
+    let page = visitor.open("/account/email").page(200);
+    let email = page.split("class=\"address\">").nth(1).unwrap().split('<').next().unwrap();
+    home.login(email, NEW).expect(200);
+    // From now on it is needed.
+    let again = visitor.submit("/account/password", &[("new_password", NEW), ("repetition", NEW)]);
+    assert_eq!(again.problem(422), "Enter your password.");
+}
+
+fn c5_26_an_account_is_connected_and_disconnected(home: &'static Home) {
+    let (account, person) = (home.verified(), Person::fresh());
+    let mut visitor = Visitor::signed_in(home, &account);
+    let path = "/account/identities";
+    assert_eq!(visitor.open(path).page(200).matches("name=\"provider\"").count(), PROVIDERS.len());
+    let url = visitor.submit(path, &[("provider", "corp")]).app_url();
+    let query = home.server.approve(&url, &person);
+    let mut thief = Visitor { jar: std::collections::BTreeMap::new(), ..visitor.clone() };
+    come_back(&mut thief, &query).page(410);
+    let back = come_back(&mut visitor, &query);
+    assert_eq!(back.location(), format!("{PUBLIC_URL}/account/identities?done=identity_linked"));
+    let page = back_at_identities(&mut visitor, &back).page(200);
+    let email = person.claims["email"].as_str().unwrap();
+    assert!(page.contains("The account was connected.") && page.contains(email), "{page}");
+    assert!(page.contains("Corp & Co</h3>"), "{page}");
+    let mut other = Visitor::new(home);
+    let reply = press(home, &mut other, "/account/login", &person);
+    go_on(&mut other, &reply).location();
+    assert!(other.open("/account").page(200).contains(&account.email), "the person signs in to this account");
+    let id = page.split("name=\"id\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let disconnect = |visitor: &mut Visitor<'_>| visitor.submit(path, &[("id", id)]).location();
+    assert_eq!(disconnect(&mut newcomer(home)), "identities?done=identity_unlinked");
+    assert_eq!(home.links_of(&person), 1, "another account's");
+    assert_eq!(disconnect(&mut visitor), "identities?done=identity_unlinked");
+    assert_eq!(disconnect(&mut visitor), "identities?done=identity_unlinked", "pressed twice");
+    assert_eq!(home.links_of(&person), 0);
+}
+
+fn c5_26_an_account_of_another_one_is_not_connected(home: &'static Home) {
+    let (account, person) = (home.verified(), Person::fresh());
+    home.signed_in("corp", &person);
+    let mut visitor = Visitor::signed_in(home, &account);
+    let url = visitor.submit("/account/identities", &[("provider", "corp")]).app_url();
+    let back = come_back(&mut visitor, &home.server.approve(&url, &person));
+    let page = back_at_identities(&mut visitor, &back);
+    assert_eq!(page.problem(200), "This account is already connected to another account here.");
+    assert!(!page.text().contains("role=\"status\"") && !page.text().contains("name=\"id\""), "{}", page.text());
+    let url = visitor.submit("/account/identities", &[("provider", "corp")]).app_url();
+    let state = fields(url.split_once('?').unwrap().1)["state"].clone();
+    let back = come_back(&mut visitor, &format!("error=access_denied&state={state}"));
+    let page = back_at_identities(&mut visitor, &back);
+    assert_eq!(page.problem(200), "You canceled at the other service. Nothing has changed.");
+    // The only way to sign in stays.
+    let mut alone = newcomer(home);
+    let page = alone.open("/account/identities").page(200);
+    let id = page.split("name=\"id\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let kept = alone.submit("/account/identities", &[("id", id)]);
+    assert_eq!(kept.problem(409), "This is your only way to sign in. Set a password first.");
+    visitor.submit("/account/identities", &[("provider", "nobody")]).page(404);
+    visitor.submit("/account/identities", &[]).page(422);
+}
+
+fn c5_26_a_flow_ends_with_its_session(home: &'static Home) {
+    let (account, person) = (home.verified(), Person::fresh());
+    let mut visitor = Visitor::signed_in(home, &account);
+    let url = visitor.submit("/account/identities", &[("provider", "corp")]).app_url();
+    let query = home.server.approve(&url, &person);
+    visitor.submit("/account/logout", &[]).page(200);
+    let back = come_back(&mut visitor, &query);
+    assert!(back.location().ends_with("error=flow_expired"), "{}", back.location());
+    assert_eq!(home.links_of(&person), 0);
+}
+
+fn c5_30_without_a_password_recent_authentication_proves_it(home: &'static Home) {
+    let mut visitor = newcomer(home);
+    visitor.authenticated_earlier();
+    for (page, fields) in [
+        ("password", vec![("new_password", NEW), ("repetition", NEW)]),
+        ("email", vec![("email", "new@example.com")]),
+        ("delete", vec![("sure", "on")]),
+    ] {
+        let (path, asks) = (format!("/account/{page}"), format!("reauthenticate?continue=%2Faccount%2F{page}"));
+        assert_eq!((visitor.open(&path).location(), visitor.submit(&path, &fields).location()), (asks.clone(), asks));
+    }
+    assert!(visitor.is_signed_in());
 }
