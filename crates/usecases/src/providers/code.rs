@@ -87,10 +87,7 @@ impl Counted for ExchangeCode {
                 Some(page) => continued_entry(&self.gate, &owner, (page, code.session_id), by),
                 None => federated_entry(&self.gate, &owner, (code.multi_factor, code.session_id), by),
             };
-            let mut uses = |tx: &mut dyn Tx| {
-                let is_open = self.page(&code, tx).is_ok();
-                Ok(is_open && tx.sign_ins().use_code(&code.digest, self.clock.now())?)
-            };
+            let mut uses = |tx: &mut dyn Tx| tx.sign_ins().use_code(&code.digest, self.clock.now());
             match self.gate.pass(&entry, &mut uses) {
                 Ok(Some(logged_in)) => return Ok(logged_in),
                 Ok(None) => {

@@ -83,6 +83,8 @@ struct NewSession<'a> {
     token: RefreshToken,
     client: &'a ClientInfo,
     notices: Vec<NewMail>,
+    /// Session of the account pages that it continues.
+    page: Option<SessionId>,
 }
 
 /// Reason why no session began. Nothing was written.
@@ -124,7 +126,8 @@ impl BeginSession {
         let new_device = if is_known { None } else { self.notice(user, &cause)? };
         let notices: Vec<_> = new_device.into_iter().chain(failures.and_then(|_| self.warning(user, &cause))).collect();
         let tells = !notices.is_empty();
-        let new = NewSession { owner, session, token, client: &caller.client, notices };
+        let page = entry.page.map(|page| page.id);
+        let new = NewSession { owner, session, token, client: &caller.client, notices, page };
         match self.store.write(|tx| self.begin(&new, entry.needs_lock, &mut *uses, tx)) {
             Ok(()) => {}
             Err(BeginSessionError::Outdated) => return Ok(None),
@@ -152,13 +155,19 @@ impl BeginSession {
         uses: Uses<'_>,
         tx: &mut dyn Tx,
     ) -> Result<(), BeginSessionError> {
-        let NewSession { owner, session, token, client, notices } = new;
+        let NewSession { owner, session, token, client, notices, page } = new;
         if needs_lock {
             tx.sessions().lock_account(owner.user.id)?;
             // Begun by another request with the same challenge.
             if tx.sessions().find(session.id)?.is_some() {
                 return Err(BeginSessionError::Outdated);
             }
+        }
+        // Before it may have to make room for its own successor.
+        if let Some(page) = *page
+            && tx.sessions().find(page)?.is_none_or(|page| page.ended_at.is_some())
+        {
+            return Err(BeginSessionError::Outdated);
         }
         self.make_room(session, client, tx)?;
         if !tx.credentials().still_current(owner.user.id, &owner.credentials)? || !uses(tx)? {

@@ -167,3 +167,14 @@ fn a_session_that_ends_during_the_exchange_begins_none() {
     let live = world.store.read(|tx| tx.sessions().count(page.user_id, chrono::DateTime::UNIX_EPOCH, 9)).unwrap();
     assert_eq!(live, 0);
 }
+
+#[test]
+fn the_only_session_of_an_account_makes_room_for_its_app() {
+    let mut world = World::new();
+    world.sessions.max_per_user = 1;
+    let page = signed_in(&world);
+    let input = code(&world, (page.user_id, page.session_id)).unwrap();
+    let begun = exchange(&world, world.store.clone(), &input).unwrap();
+    assert!(world.authenticate(&begun.pair.access_token).is_ok());
+    assert!(matches!(found(&world, &pages(&world).cookie(&page)), Some(Err(TokenError::Revoked))));
+}

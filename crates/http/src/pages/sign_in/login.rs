@@ -9,6 +9,7 @@ use crate::errors::ApiError;
 use crate::login::log_in;
 use crate::pages::account::{self, PageContent, see_other};
 use crate::pages::session::PageSession;
+use crate::providers::count;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_domain::ErrorCode;
@@ -92,6 +93,9 @@ impl Visit<'_> {
 
     /// Goes on with the account of the browser, if it is still the one that the page named.
     async fn continue_as(&self, account: &str) -> HttpResponse {
+        if let Err(error) = count(self.api, &Call::new(self.api, self.request)).await {
+            return self.unavailable(error);
+        }
         match PageSession::find(self.request, self.api).await {
             Ok(Some(PageSession(session))) => match session.session_id {
                 Some(id) if session.user.id.get().to_string() == account => self.go_on((session.user.id, id)).await,
