@@ -25,7 +25,7 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::mfa::{FactorId, TrustedDeviceId};
 use portcullis_domain::tokens::ChallengePurpose;
 use portcullis_usecases::mfa::{
-    Enrollee, MfaReason, ReauthenticationInput, TotpConfirmation, TotpConfirmed, TotpEnrolment,
+    Enrollee, MfaReason, ReauthenticationInput, ReauthenticationProof, TotpConfirmation, TotpConfirmed, TotpEnrolment,
 };
 use std::convert::identity;
 
@@ -246,9 +246,13 @@ async fn reauthenticate(
     bearer: Bearer,
     body: Body<ReauthenticateRequest>,
 ) -> Result<Reply<ReauthenticateResponse>, ApiError> {
+    let lane = match body.0 {
+        ReauthenticationProof::Password { .. } => CallLane::Crypto,
+        ReauthenticationProof::Passkey(_) => CallLane::Store,
+    };
     let input = ReauthenticationInput { session: bearer.authenticate(&api).await?, proof: body.0 };
     let call = Call::new(&api, &request);
-    let token = call.counted(|api| &api.mfa.reauthenticate, input, CallLane::Crypto).await?;
+    let token = call.counted(|api| &api.mfa.reauthenticate, input, lane).await?;
     Ok(Issued::from(token).reply(&call, transport, ReauthenticateResponse))
 }
 

@@ -10,6 +10,7 @@ pub(crate) use statuses::{header, schema};
 use crate::errors::{ErrorBody, ErrorDetails, ErrorResponse, FieldError, ProblemDocument};
 use crate::health::{Check, Checks, Circuit, Circuits, MailCheck, ProvidersCheck};
 use crate::keys::Jwk;
+use crate::passkeys::{CredentialParameters, CredentialReference, PublicKeyCreationOptions, PublicKeyRequestOptions};
 use crate::routes::Table;
 use crate::sessions::{EventResponse, SessionResponse};
 use actix_web::App;
@@ -70,6 +71,10 @@ fn generated(table: &mut Table) -> Value {
     name::<SessionResponse>(&mut spec);
     name::<EventResponse>(&mut spec);
     name::<Jwk>(&mut spec);
+    name::<PublicKeyCreationOptions>(&mut spec);
+    name::<PublicKeyRequestOptions>(&mut spec);
+    name::<CredentialReference>(&mut spec);
+    name::<CredentialParameters>(&mut spec);
     let mut document = Value::Null;
     let _ = App::new().wrap_api_with_spec(spec).configure(|config| table.serve_api(config)).with_raw_json_spec_v3(
         |app, raw| {

@@ -3,7 +3,9 @@
 mod dto;
 mod options;
 
-pub(crate) use options::PublicKeyRequestOptions;
+pub(crate) use options::{
+    CredentialParameters, CredentialReference, PublicKeyCreationOptions, PublicKeyRequestOptions,
+};
 
 use crate::api::{Api, with_store};
 use crate::body::Body;
@@ -20,7 +22,6 @@ use dto::{
     PasskeyLogInRequest, PasskeyOptionsRequest, PasskeyOptionsResponse, PasskeyPath, PasskeyResponse, PasskeysResponse,
     RelatedOriginsResponse, RenamePasskeyRequest,
 };
-use options::PublicKeyCreationOptions;
 use paperclip::actix::api_v2_operation;
 use paperclip::actix::web::Path;
 use portcullis_domain::ErrorCode;
