@@ -200,10 +200,12 @@ mod tests {
     }
 
     #[test]
-    fn an_array_of_strings_has_no_other_elements() {
-        let object = Object::parse(br#"{"a":["b","c"],"d":["e",1],"f":"g","h":[]}"#).unwrap();
+    fn members_are_returned_only_as_what_they_are() {
+        let object = Object::parse(br#"{"a":["b","c"],"d":["e",1],"f":"g","h":[],"i":{"a":[]}}"#).unwrap();
         assert_eq!((object.texts("a"), object.texts("h")), (Some(vec!["b", "c"]), Some(vec![])));
         assert_eq!((object.texts("d"), object.texts("f"), object.texts("x")), (None, None, None));
+        assert_eq!(object.object("i").and_then(|inner| inner.texts("a")), Some(vec![]));
+        assert!(object.object("a").is_none() && object.object("x").is_none());
     }
 
     proptest! {

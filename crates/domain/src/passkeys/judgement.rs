@@ -26,8 +26,8 @@ impl RelyingParty {
     /// the passkey's account. A sign-in needs the user handle in the response, because nothing else named the
     /// account.
     ///
-    /// Verify the signature first: only then is a counter that did not grow a sign of a copied authenticator.
-    /// Flags of backups are never compared with earlier ones.
+    /// A counter that did not grow is a sign of a copied authenticator only if the signature is valid. Flags of
+    /// backups are never compared with earlier ones.
     ///
     /// # Errors
     /// Returns the first fault, in the order type, origin, RP ID, presence, verification, user handle, counter.
