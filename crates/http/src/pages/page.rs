@@ -309,18 +309,22 @@ impl<'a> Page<'a> {
         for (name, content) in Content::provider_samples(text) {
             add(name, content, None);
         }
-        for (name, page, error) in SignInPage::samples(text) {
-            add(name, page.into(), error.map(|error| (error.text, error.field)));
-        }
-        // Every language has the same notices too.
-        let one_language = |name: &str| language == Language::default() || !name.starts_with("done_");
-        for (name, page, error) in SettingsPage::samples(text).into_iter().filter(|(name, ..)| one_language(name)) {
-            add(&name, Content::Settings(page), error.map(|error| (error.text, error.field)));
-        }
-        let brand = Brand { style: Some(String::new()), logo: Logo::parse(b"<svg>".to_vec()) };
-        let home = Self::new(language, Content::Home { verify: true, reset: true }, None);
-        samples.push(("home_with_brand".to_owned(), home.of(Site::new(&brand, true))));
+        samples.extend(Self::account_samples(language, text));
         samples
+    }
+
+    /// Returns the pages of sign-in and of an account, and one with the operator's style and logo.
+    fn account_samples(language: Language, text: &'a str) -> Vec<(String, Self)> {
+        let sign_in = SignInPage::samples(text).into_iter();
+        let sign_in = sign_in.map(|(name, page, error)| (name.to_owned(), PageContent::SignIn(page), error));
+        let settings = SettingsPage::samples(text).into_iter();
+        let settings = settings.map(|(name, page, error)| (name, PageContent::Settings(page), error));
+        // Every language has the same notices too.
+        let settings = settings.filter(|(name, ..)| language == Language::default() || !name.starts_with("done_"));
+        let all = sign_in.chain(settings).map(|(name, content, error)| (name, Self::new(language, content, error)));
+        let brand = Brand { style: Some(String::new()), logo: Logo::parse(b"<svg>".to_vec()) };
+        let home = Self::new(language, PageContent::Home { verify: true, reset: true, account: true }, None);
+        all.chain([("home_with_brand".to_owned(), home.of(Site::new(&brand, true)))]).collect()
     }
 }
 

@@ -29,7 +29,7 @@ fn c5_31_the_operators_files_are_on_every_page() {
         [("own.css", "text/css; charset=utf-8", ":root { --accent: #060; }"), ("logo", "image/svg+xml", LOGO)]
     {
         let file = service.get(&format!("/account/assets/{name}"));
-        assert_eq!((file.status, file.header("Content-Type"), &*file.text()), (200, Some(media_type), content));
+        assert_eq!((file.status, file.header("Content-Type"), file.text()), (200, Some(media_type), content));
         assert_eq!(file.header("Cache-Control"), Some("public, max-age=600"));
         assert_eq!(file.header("X-Content-Type-Options"), Some("nosniff"));
         let policy = file.header("Content-Security-Policy").unwrap();
