@@ -2,7 +2,7 @@
 
 use super::ClientAddress;
 use crate::api::Api;
-use crate::pages::account::is_same_origin;
+use crate::pages::account::FormSender;
 use crate::tokens::cookie_value;
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
@@ -66,7 +66,9 @@ fn is_foreign(headers: &HeaderMap, listed: &[String], public_origin: &str) -> bo
         None => false,
         // Sent by a sandboxed frame.
         Some("null") => true,
-        Some(origin) => !listed.iter().any(|one| one == origin) && !is_same_origin(headers, public_origin),
+        Some(origin) => {
+            !listed.iter().any(|one| one == origin) && FormSender::of(headers, public_origin) != FormSender::Own
+        }
     }
 }
 

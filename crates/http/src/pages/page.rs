@@ -209,6 +209,9 @@ impl ErrorText {
     ];
 }
 
+/// Error of a sample, and its field.
+type SampleError = (ErrorText, Option<&'static str>);
+
 impl<'a> Page<'a> {
     pub(crate) fn new(language: Language, content: PageContent<'a>, error: Option<FormError>) -> Self {
         let folder = match content {
@@ -255,30 +258,14 @@ impl<'a> Page<'a> {
     pub fn samples(language: Language, text: &'a str) -> Vec<(String, Self)> {
         use PageContent as Content;
         let mut samples = Vec::new();
-        let mut add = |name: &str, content, error: Option<(ErrorText, Option<&'static str>)>| {
+        let mut add = |name: &str, content, error: Option<SampleError>| {
             let error = error.map(|(text, field)| FormError { text, field });
             samples.push((name.to_owned(), Self::new(language, content, error)));
         };
         add("home", Content::Home { account: true, verify: true, reset: true }, None);
         add("home_without_account_pages", Content::Home { account: false, verify: false, reset: false }, None);
-        let confirm = |purpose, asks_password| Content::Confirm { token: text, purpose, asks_password };
-        for purpose in [Purpose::VerifyEmail, Purpose::ChangeEmail, Purpose::UndoEmailChange].map(Purpose::as_str) {
-            add(&format!("confirm_{purpose}"), confirm(purpose, false), None);
-            add(&format!("confirm_{purpose}_password"), confirm(purpose, true), None);
-            let others_signed_out = purpose != Purpose::UndoEmailChange.as_str();
-            let confirmed =
-                Content::Confirmed { purpose, email: text, others_signed_out, offer: None, sign_in: Some("login") };
-            add(&format!("confirmed_{purpose}"), confirmed, None);
-        }
-        let wrong = Some((ErrorText::WrongPassword, Some("password")));
-        add("confirm_wrong_password", confirm("verify_email", true), wrong);
-        for (name, purpose, reason) in [
-            ("confirmed_password_removed", "verify_email", OfferReason::PasswordRemoved),
-            ("confirmed_password_at_risk", "undo_email", OfferReason::PasswordAtRisk),
-        ] {
-            let offer = Some(PasswordOffer { reason, token: text.to_owned() });
-            let (others_signed_out, sign_in) = (false, None);
-            add(name, Content::Confirmed { purpose, email: text, others_signed_out, offer, sign_in }, None);
+        for (name, content, error) in Content::link_samples(text) {
+            add(&name, content, error);
         }
         for (name, page) in [("verify", AccountPage::Verify), ("reset", AccountPage::Reset)] {
             add(&format!("request_{name}"), Content::RequestEmail { page, email: None }, None);
@@ -334,7 +321,41 @@ impl<'a> From<SignInPage<'a>> for PageContent<'a> {
     }
 }
 
+impl PageContent<'_> {
+    /// Returns the `Referrer-Policy`. Pages with forms for the session of the browser send their own origin to this
+    /// service, which proves who sent a form. URLs of the other pages may have a token.
+    pub(crate) const fn referrer_policy(&self) -> &'static str {
+        if matches!(self, Self::SignIn(_) | Self::Settings(_)) { "same-origin" } else { "no-referrer" }
+    }
+}
+
 impl<'a> PageContent<'a> {
+    /// Returns the pages that links in emails open for [`Page::samples`].
+    fn link_samples(text: &'a str) -> Vec<(String, Self, Option<SampleError>)> {
+        let mut samples = Vec::new();
+        let mut add = |name: String, content, error| samples.push((name, content, error));
+        let confirm = |purpose, asks_password| Self::Confirm { token: text, purpose, asks_password };
+        for purpose in [Purpose::VerifyEmail, Purpose::ChangeEmail, Purpose::UndoEmailChange].map(Purpose::as_str) {
+            add(format!("confirm_{purpose}"), confirm(purpose, false), None);
+            add(format!("confirm_{purpose}_password"), confirm(purpose, true), None);
+            let others_signed_out = purpose != Purpose::UndoEmailChange.as_str();
+            let confirmed =
+                Self::Confirmed { purpose, email: text, others_signed_out, offer: None, sign_in: Some("login") };
+            add(format!("confirmed_{purpose}"), confirmed, None);
+        }
+        let wrong = Some((ErrorText::WrongPassword, Some("password")));
+        add("confirm_wrong_password".to_owned(), confirm("verify_email", true), wrong);
+        for (name, purpose, reason) in [
+            ("confirmed_password_removed", "verify_email", OfferReason::PasswordRemoved),
+            ("confirmed_password_at_risk", "undo_email", OfferReason::PasswordAtRisk),
+        ] {
+            let offer = Some(PasswordOffer { reason, token: text.to_owned() });
+            let (others_signed_out, sign_in) = (false, None);
+            add(name.to_owned(), Self::Confirmed { purpose, email: text, others_signed_out, offer, sign_in }, None);
+        }
+        samples
+    }
+
     /// Returns the pages of sign-in with providers for [`Page::samples`].
     fn provider_samples(text: &'a str) -> [(&'static str, Self); 8] {
         let failed = |reason| Self::SignInFailed { reason };

@@ -151,7 +151,7 @@ pub(super) async fn confirm_link(api: Data<Api>, request: HttpRequest, payload: 
 
 async fn connect(api: &Data<Api>, request: &HttpRequest, payload: Payload) -> Result<(StartedFlow, String), ApiError> {
     Call::new(api, request).count().await?;
-    let mut fields = account::form(request, api, payload).await?;
+    let mut fields = account::link_form(request, api, payload).await?;
     let token = fields.optional("token").unwrap_or_default();
     let device = own_device_cookie(request.headers(), api);
     let access = api.config.cookies.as_ref().and_then(|own| own.read(request.headers(), TokenCookie::Access));

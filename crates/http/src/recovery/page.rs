@@ -41,7 +41,7 @@ pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
 /// `POST`: sets the password, or requests an email if the form has no token.
 pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let reader = PageContext::of(&request, &api);
-    let mut fields = match account::form(&request, &api, payload).await {
+    let mut fields = match account::link_form(&request, &api, payload).await {
         Ok(fields) => fields,
         Err(error) => return reader.with_error(request_email(None), error),
     };

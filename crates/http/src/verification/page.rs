@@ -72,7 +72,7 @@ pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
 /// `POST`: redeems the token, or requests an email if the form has none.
 pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let reader = PageContext::of(&request, &api);
-    let mut fields = match account::form(&request, &api, payload).await {
+    let mut fields = match account::link_form(&request, &api, payload).await {
         Ok(fields) => fields,
         Err(error) => return reader.with_error(request_email(None), error),
     };

@@ -174,6 +174,8 @@ fn c5_16_forms_of_other_sites_are_refused(site: Site) {
             &[("Sec-Fetch-Site", "cross-site"), ("Origin", OWN)],
             &[("Origin", "https://evil.example")],
             &[("Origin", "https://auth.example.org.evil.example")],
+            &[("Origin", "null")],
+            &[],
         ] {
             for visitor in [&own, &Visitor::new(&site)] {
                 let reply = visitor.call("POST", &path).headers(headers).fields(&fields).send();

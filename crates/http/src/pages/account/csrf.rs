@@ -1,26 +1,37 @@
 //! CSRF check for page forms: `Sec-Fetch-Site`, then `Origin` (OWASP's CSRF prevention cheat sheet).
-//! Defense in depth: the token in the form authorizes the action, and other sites' pages cannot send
-//! the device cookie.
 
 use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
 
 const SITE: &str = "sec-fetch-site";
 
-/// Returns whether a page of this service sent the form. Browsers send `Sec-Fetch-Site`; older ones,
-/// and all browsers if the service is reached without TLS, send only `Origin`. Pages with the policy
-/// `no-referrer` send `Origin: null` (Fetch standard §3.2), which counts as missing.
-pub(crate) fn is_same_origin(headers: &HeaderMap, public_origin: &str) -> bool {
-    let only = |name: &str| {
-        let mut values = headers.get_all(name).map(|value| value.to_str().unwrap_or_default());
-        (values.next(), values.next().is_none())
-    };
-    match (only(SITE), only(ORIGIN.as_str())) {
-        // `none`: the user sent the form again with the browser's own controls.
-        ((Some(site), single), _) => single && matches!(site, "same-origin" | "none"),
-        ((None, _), (Some("null") | None, single)) => single,
-        ((None, _), (Some(origin), single)) => {
-            single && (origin == public_origin || matches_host(origin, only(HOST.as_str()).0))
-        }
+/// Who sent a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FormSender {
+    /// A page of this service.
+    Own,
+    /// The browser does not say. Pages with the policy `no-referrer` send `Origin: null` (Fetch standard §3.2).
+    Unknown,
+    /// A page of another site.
+    Foreign,
+}
+
+impl FormSender {
+    /// Reads the header fields of a request. Browsers send `Sec-Fetch-Site`; older ones, and all browsers if the
+    /// service is reached without TLS, send only `Origin`.
+    pub(crate) fn of(headers: &HeaderMap, public_origin: &str) -> Self {
+        let only = |name: &str| {
+            let mut values = headers.get_all(name).map(|value| value.to_str().unwrap_or_default());
+            (values.next(), values.next().is_none())
+        };
+        let is_own = match (only(SITE), only(ORIGIN.as_str())) {
+            // `none`: the user sent the form again with the browser's own controls.
+            ((Some(site), single), _) => single && matches!(site, "same-origin" | "none"),
+            ((None, _), (Some("null") | None, true)) => return Self::Unknown,
+            ((None, _), (origin, single)) => origin.is_some_and(|origin| {
+                single && (origin == public_origin || matches_host(origin, only(HOST.as_str()).0))
+            }),
+        };
+        if is_own { Self::Own } else { Self::Foreign }
     }
 }
 
@@ -35,13 +46,13 @@ mod tests {
     use super::*;
     use actix_web::http::header::{HeaderName, HeaderValue};
 
-    fn own(lines: &[(&str, &str)]) -> bool {
+    fn sender(lines: &[(&str, &str)]) -> FormSender {
         let mut headers = HeaderMap::new();
         headers.append(HOST, HeaderValue::from_static("id.example.org:8000"));
         for (name, value) in lines {
             headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
         }
-        is_same_origin(&headers, "https://people.example.org")
+        FormSender::of(&headers, "https://people.example.org")
     }
 
     #[test]
@@ -60,23 +71,24 @@ mod tests {
             vec![("origin", "null"), ("origin", "null")],
             vec![("origin", "")],
         ] {
-            assert!(!own(&foreign), "{foreign:?}");
+            assert_eq!(sender(&foreign), FormSender::Foreign, "{foreign:?}");
         }
     }
 
     #[test]
     fn own_pages_and_programs_are_not() {
+        for silent in [vec![], vec![("origin", "null")]] {
+            assert_eq!(sender(&silent), FormSender::Unknown, "{silent:?}");
+        }
         for mine in [
-            vec![],
             vec![(SITE, "same-origin"), ("origin", "null")],
             vec![(SITE, "none")],
-            vec![("origin", "null")],
             vec![("origin", "http://id.example.org:8000")],
             vec![("origin", "https://ID.example.org:8000")],
             // A proxy may replace the client's `Host`.
             vec![("origin", "https://people.example.org")],
         ] {
-            assert!(own(&mine), "{mine:?}");
+            assert_eq!(sender(&mine), FormSender::Own, "{mine:?}");
         }
     }
 }

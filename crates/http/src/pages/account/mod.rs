@@ -5,7 +5,7 @@ mod csrf;
 mod form_error;
 
 pub(crate) use super::page::{AccountPage, OfferReason, PageContent, PasswordOffer, SignInProblem};
-pub(crate) use csrf::is_same_origin;
+pub(crate) use csrf::FormSender;
 
 use super::brand::Site;
 use super::page::{FormError, Page};
@@ -92,6 +92,7 @@ impl<'a> PageContext<'a> {
     }
 
     fn respond(&self, status: StatusCode, content: PageContent<'_>, error: Option<FormError>) -> HttpResponse {
+        let referrer_policy = content.referrer_policy();
         let site = Site::new(&self.api.config.brand, !self.api.providers.providers.list.is_empty());
         let html = match self.api.pages.render(&Page::new(self.language, content, error).of(site)) {
             Ok(html) => html,
@@ -101,7 +102,7 @@ impl<'a> PageContext<'a> {
             .content_type("text/html; charset=utf-8")
             .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
             .insert_header((header::CACHE_CONTROL, "no-store"))
-            .insert_header((header::REFERRER_POLICY, "no-referrer"))
+            .insert_header((header::REFERRER_POLICY, referrer_policy))
             .insert_header((header::CONTENT_LANGUAGE, self.language.tag()))
             .insert_header((header::VARY, "accept-language"))
             .body(html);
@@ -137,9 +138,24 @@ pub(crate) fn token_of(request: &HttpRequest) -> Option<String> {
         .map_or_else(|_| Some(String::new()), |link| link.into_inner().token)
 }
 
-/// Reads a form, which only a page of this service may send.
+/// Reads a form that acts for the session of the browser, or begins one. Only a page of this service may send it.
 pub(crate) async fn form(request: &HttpRequest, api: &Api, payload: Payload) -> Result<Fields, ApiError> {
-    if !csrf::is_same_origin(request.headers(), &api.config.public_origin) {
+    form_of(&[FormSender::Own], request, api, payload).await
+}
+
+/// Reads a form of a page that a link opens. Its token authorizes the action, so the browser need not say who sent
+/// it: that page sends no `Referer`, and then no `Origin`.
+pub(crate) async fn link_form(request: &HttpRequest, api: &Api, payload: Payload) -> Result<Fields, ApiError> {
+    form_of(&[FormSender::Own, FormSender::Unknown], request, api, payload).await
+}
+
+async fn form_of(
+    senders: &[FormSender],
+    request: &HttpRequest,
+    api: &Api,
+    payload: Payload,
+) -> Result<Fields, ApiError> {
+    if !senders.contains(&FormSender::of(request.headers(), &api.config.public_origin)) {
         let refusal = ApiError::new(ErrorCode::Forbidden, "The form was sent from another site");
         return Err(ApiError { close: true, ..refusal });
     }

@@ -9,7 +9,6 @@ use crate::errors::ApiError;
 use crate::login::log_in;
 use crate::pages::account::{self, PageContent, see_other};
 use crate::pages::session::PageSession;
-use crate::providers::count;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_domain::ErrorCode;
@@ -93,7 +92,7 @@ impl Visit<'_> {
 
     /// Goes on with the account of the browser, if it is still the one that the page named.
     async fn continue_as(&self, account: &str) -> HttpResponse {
-        if let Err(error) = count(self.api, &Call::new(self.api, self.request)).await {
+        if let Err(error) = Call::new(self.api, self.request).count().await {
             return self.unavailable(error);
         }
         match PageSession::find(self.request, self.api).await {
