@@ -76,8 +76,8 @@ pub enum EntryRejection {
 }
 
 impl EntryPolicy {
-    /// Decides whether an account may begin a session after its owner was authenticated by `methods`. If that
-    /// was a second factor alone, [`Standing::second_factor`] must mean another one.
+    /// Decides whether an account may begin a session after its owner was authenticated by `methods`,
+    /// which must not be a second factor alone.
     #[must_use]
     pub const fn decide(&self, account: &Standing, methods: Methods) -> SignIn {
         if !account.is_active {

@@ -25,6 +25,8 @@ pub enum PasskeyFault {
     UserPresence,
     /// The user was not verified, but must be.
     UserVerification,
+    /// The passkey is only a second factor, and so does not sign in.
+    SecondFactorOnly,
     /// The algorithm is not supported, or the key is not one of its algorithm.
     Algorithm,
     /// The signature is not the passkey's.
@@ -49,6 +51,7 @@ impl PasskeyFault {
             Self::Unknown => "unknown",
             Self::UserPresence => "user_presence",
             Self::UserVerification => "user_verification",
+            Self::SecondFactorOnly => "second_factor_only",
             Self::Algorithm => "algorithm",
             Self::Signature => "signature",
             Self::UserHandle => "user_handle",

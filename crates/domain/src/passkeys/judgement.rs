@@ -24,13 +24,15 @@ impl RelyingParty {
 
     /// Judges a signature (WebAuthn §7.2), except its challenge and the signature itself. `handle` is that of
     /// the passkey's account. A sign-in needs the user handle in the response, because nothing else named the
-    /// account.
+    /// account. A passkey that is only a second factor does not sign in, even if it verified the user: it
+    /// outlives a reset that removes other ways to sign in.
     ///
     /// A counter that did not grow is a sign of a copied authenticator only if the signature is valid. Flags of
     /// backups are never compared with earlier ones.
     ///
     /// # Errors
-    /// Returns the first fault, in the order type, origin, RP ID, presence, verification, user handle, counter.
+    /// Returns the first fault, in the order type, origin, RP ID, presence, verification, second factor, user
+    /// handle, counter.
     ///
     /// ```
     /// use portcullis_domain::passkeys::*;
@@ -65,6 +67,9 @@ impl RelyingParty {
     ) -> Result<(), PasskeyFault> {
         let data = &response.authenticator_data;
         self.judge("webauthn.get", (&response.client_data, data), &passkey.rp_id, purpose)?;
+        if purpose == PasskeyPurpose::LogIn && passkey.second_factor {
+            return Err(PasskeyFault::SecondFactorOnly);
+        }
         let named = match &response.user_handle {
             Some(named) => named == handle.as_bytes(),
             None => purpose != PasskeyPurpose::LogIn,
@@ -276,6 +281,14 @@ mod tests {
             used.authenticator_data.rp_id_hash = Sha256::digest(hash_of).into();
             assert_eq!(party().judge_assertion(&used, (&old, &HANDLE), LogIn), Err(RpId), "{hash_of}");
         }
+    }
+
+    #[test]
+    fn passkey_that_is_only_a_second_factor_does_not_sign_in() {
+        let only = Passkey { second_factor: true, ..passkey(7, 5) };
+        let judge = |purpose| party().judge_assertion(&assertion(), (&only, &HANDLE), purpose);
+        assert_eq!(judge(LogIn), Err(PasskeyFault::SecondFactorOnly));
+        assert_eq!([SecondFactor, Reauthenticate].map(judge), [Ok(()), Ok(())]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 const SECOND_FACTOR: Member = Member {
     name: "second_factor",
-    about: "True for a passkey that is only a second factor. It need not verify the user.",
+    about: "True for a passkey that is only a second factor: it never signs in, and need not verify the user.",
     example: "true",
 };
 

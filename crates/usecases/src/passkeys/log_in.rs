@@ -7,9 +7,8 @@ use crate::failure::{Reason, UseCaseError};
 use crate::limits::{Admission, Attempt, LimitError, Limits};
 use crate::login::{Gate, LogInReason, LoggedIn, MAX_ATTEMPTS, hash_contention};
 use portcullis_domain::ErrorCode;
-use portcullis_domain::login::Owner;
 use portcullis_domain::passkeys::{PasskeyFault, PasskeyPurpose};
-use portcullis_ports::{Clock, SignInObserver, Store, StoreError, StoreExt};
+use portcullis_ports::{Clock, SignInObserver, Store, StoreExt};
 use std::sync::Arc;
 
 /// Input of a sign-in with a passkey.
@@ -116,7 +115,8 @@ impl LogInWithPasskey {
         let verified = &self.ceremonies.verify(&input.credential, purpose, caller, &*self.store).map_err(from)?;
         let session_id = self.gate.beginning.issuance.new_session_id();
         for _ in 0..MAX_ATTEMPTS {
-            let owner = &self.owner(verified, caller)?;
+            let owner = self.store.read(|tx| tx.credentials().owner(verified.passkey.user_id))?;
+            let owner = &owner.ok_or_else(|| refused(PasskeyFault::Unknown, verified, caller))?;
             let entry = self.gate.entry(owner, (verified.methods(), session_id), (caller, admission));
             let mut fault = None;
             let passed = self.gate.pass(&entry, &mut |tx| {
@@ -140,22 +140,6 @@ impl LogInWithPasskey {
             }
         }
         Err(hash_contention().into())
-    }
-
-    /// Returns the account. A passkey without the user's verification is one factor, and so needs another one:
-    /// it cannot be its own second factor.
-    fn owner(&self, verified: &VerifiedPasskey, caller: &Caller) -> Result<Owner, PasskeyLogInError> {
-        let user_id = verified.passkey.user_id;
-        let (owner, others) = self.store.read(|tx| {
-            let apps = tx.factors().totp(user_id)?.into_iter().filter(|app| app.is_confirmed()).count();
-            let keys = tx.passkeys().list(user_id)?;
-            let keys = keys.iter().filter(|key| key.second_factor && key.id != verified.passkey.id).count();
-            Ok::<_, StoreError>((tx.credentials().owner(user_id)?, apps.saturating_add(keys)))
-        })?;
-        if others == 0 && !verified.methods().are_multi_factor() {
-            return Err(refused(PasskeyFault::UserVerification, verified, caller).into());
-        }
-        owner.ok_or_else(|| refused(PasskeyFault::Unknown, verified, caller).into())
     }
 }
 

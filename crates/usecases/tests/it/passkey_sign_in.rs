@@ -96,15 +96,24 @@ fn passkey_without_verification_is_one_factor_and_needs_another() {
     let alone = Holder::new();
     let key = unverified(alone.key(1));
     assert_eq!(refusal(alone.sign_in(&key)), WRONG);
-    let own = alone.factor(2);
+    alone.factor(2);
     let due = Some((ErrorCode::MfaRequired, false));
-    assert_eq!(refusal(alone.sign_in(&own)), WRONG, "it is not its own second factor");
     assert_eq!(refusal(alone.sign_in(&key)), due, "another passkey is one");
     let holder = enrolled();
     let key = unverified(holder.key(1));
     let response = key.sign(&holder.sign_in_options());
     assert_eq!(refusal(holder.sign_in_response(holder.store(), &response)), due, "so is an app");
     assert_eq!(refusal(holder.sign_in_response(holder.store(), &response)), WRONG, "the challenge is spent");
+}
+
+#[test]
+fn passkey_that_is_only_a_second_factor_does_not_sign_in() {
+    let ada = enrolled();
+    let key = ada.factor(1);
+    for flags in [PlainKey::PRESENT, PlainKey::VERIFIED, SYNCED] {
+        assert_eq!(refusal(ada.sign_in(&PlainKey { flags, ..key.clone() })), WRONG, "{flags}");
+    }
+    assert_eq!(ada.stored().sessions, 1);
 }
 
 #[test]
