@@ -73,8 +73,7 @@ pub trait FactorRepository {
     fn forget_devices(&mut self, user_id: UserId) -> Result<u32, StoreError>;
 
     /// Removes the authenticator apps, recovery codes and trusted devices of an account. Returns whether it had
-    /// a confirmed app. Passkeys stay: see
-    /// [`remove_second_factors`](crate::PasskeyRepository::remove_second_factors).
+    /// a confirmed app. Passkeys stay: see [`remove_kind`](crate::PasskeyRepository::remove_kind).
     fn remove_all(&mut self, user_id: UserId) -> Result<bool, StoreError>;
 
     /// Lists up to `limit` encrypted secrets of all accounts after a cursor, in the store's own order.

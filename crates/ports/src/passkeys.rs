@@ -76,8 +76,9 @@ pub trait PasskeyRepository {
     /// Removes all passkeys of an account. Returns their number.
     fn remove_all(&mut self, user_id: UserId) -> Result<u32, StoreError>;
 
-    /// Removes the passkeys of an account that are only second factors. Returns their number.
-    fn remove_second_factors(&mut self, user_id: UserId) -> Result<u32, StoreError>;
+    /// Removes the passkeys of an account that are only second factors, or else all others. Returns their
+    /// number. Also removes rows that cannot be read.
+    fn remove_kind(&mut self, user_id: UserId, second_factor: bool) -> Result<u32, StoreError>;
 
     /// Uses up a challenge, and remembers it until `expires_at`. Returns `false` if it was used before:
     /// exactly one concurrent caller succeeds.

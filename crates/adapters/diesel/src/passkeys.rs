@@ -199,8 +199,8 @@ impl PasskeyRepository for Transaction<'_> {
         Ok(u32::try_from(removed).unwrap_or(u32::MAX))
     }
 
-    fn remove_second_factors(&mut self, user_id: UserId) -> Result<u32, StoreError> {
-        let own = owned_by(user_id.get()).filter(passkeys::second_factor.eq(true));
+    fn remove_kind(&mut self, user_id: UserId, second_factor: bool) -> Result<u32, StoreError> {
+        let own = owned_by(user_id.get()).filter(passkeys::second_factor.eq(second_factor));
         Ok(u32::try_from(self.change(diesel::delete(own))?).unwrap_or(u32::MAX))
     }
 

@@ -112,8 +112,8 @@ impl PasskeyRepository for Transaction {
         Ok(u32::try_from(removed).unwrap_or(u32::MAX))
     }
 
-    fn remove_second_factors(&mut self, user_id: UserId) -> Result<u32, StoreError> {
-        let dead = |passkey: &mut Passkey| passkey.user_id == user_id && passkey.second_factor;
+    fn remove_kind(&mut self, user_id: UserId, second_factor: bool) -> Result<u32, StoreError> {
+        let dead = |passkey: &mut Passkey| passkey.user_id == user_id && passkey.second_factor == second_factor;
         let removed = self.writable()?.passkeys.rows.extract_if(.., dead).count();
         Ok(u32::try_from(removed).unwrap_or(u32::MAX))
     }

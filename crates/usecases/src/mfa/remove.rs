@@ -25,7 +25,7 @@ pub(crate) fn remove_factors(
     if tx.factors().remove_all(id)? {
         outbox.enqueue_notice(Occasion::FactorRemoved, &owner.user, cause, tx)?;
     }
-    if tx.passkeys().remove_second_factors(id)? > 0 {
+    if tx.passkeys().remove_kind(id, true)? > 0 {
         outbox.enqueue_notice(Occasion::PasskeyRemoved, &owner.user, cause, tx)?;
     }
     let unmarked = credentials.clone().unmarked();

@@ -29,10 +29,7 @@ pub(crate) fn remove_sign_in_methods(
     tx: &mut dyn Tx,
 ) -> Result<(), StoreError> {
     remove_identities(user, notices, tx)?;
-    let mut removed = false;
-    for passkey in tx.passkeys().list(user.id)? {
-        removed |= !passkey.second_factor && tx.passkeys().remove(user.id, &passkey.id)?.is_some();
-    }
+    let removed = tx.passkeys().remove_kind(user.id, false)? > 0;
     notify_of_passkeys(removed, user, notices, tx)
 }
 
