@@ -58,7 +58,7 @@ pub(crate) fn routes(table: &mut Table) {
     let removed = responds("The passkey was removed.");
     let removed = removed.fails(&[ErrorCode::StepUpRequired, ErrorCode::NotFound, ErrorCode::Conflict]);
     table.add(Method::DELETE, "/auth/passkeys/{id}", remove, removed.sends_email());
-    let related = responds("The related origins.").fails(&[ErrorCode::NotFound]);
+    let related = responds("The related origins.").fails(&[ErrorCode::NotFound, ErrorCode::RateLimited]);
     table.add(Method::GET, "/.well-known/webauthn", related_origins, related);
 }
 
@@ -183,7 +183,8 @@ async fn remove(
 /// Returns the origins that may use passkeys of this RP ID although they are on other domains (WebAuthn §5.11).
 /// Returns 404 if there are none.
 #[api_v2_operation(operation_id = "related_origins", tags(passkeys))]
-async fn related_origins(api: Data<Api>) -> Result<Reply<RelatedOriginsResponse>, ApiError> {
+async fn related_origins(api: Data<Api>, request: HttpRequest) -> Result<Reply<RelatedOriginsResponse>, ApiError> {
+    Call::new(&api, &request).count().await?;
     let origins = api.config.related_origins.clone();
     if origins.is_empty() {
         return Err(ApiError::new(ErrorCode::NotFound, NO_RELATED_ORIGINS));
