@@ -1,27 +1,57 @@
-//! Passkeys, on both databases. The name of a test begins with the number of the sentence of C2 it holds:
+//! Passkeys, on both databases. The name of a test begins with the number of the sentence it holds:
 //!
 //! | number | sentence |
 //! |---|---|
-//! | C2.1 | `POST /auth/passkeys/options`: the browser's own JSON |
-//! | C2.2 | `POST /auth/passkeys`: the view; the first second factor comes with recovery codes |
-//! | C2.3 | `GET /auth/passkeys`, and the argument of `signalAllAcceptedCredentials` |
-//! | C2.4 | `POST /auth/passkeys/login`: the login response; `amr` |
-//! | C2.5 | a passkey completes a login, and makes an authentication recent |
-//! | C2.6 | related origins; passkeys are off where the host is an IP address |
+//! | C2.1 | `POST /auth/passkeys/options`: the browser's own JSON, for a passkey and for a second factor |
+//! | C2.2 | `user.id` is 32 random bytes per account; all passkeys of the account are excluded |
+//! | C2.3 | `POST /auth/passkeys`: the view; three algorithms; the name |
+//! | C2.4 | every wrong field has its code, and is 401 elsewhere |
+//! | C2.5 | `passkey_taken` by any account, `too_many` |
+//! | C2.6 | `GET /auth/passkeys`: fields, `signal` |
+//! | C2.7 | `PATCH /auth/passkeys/{id}` |
+//! | C2.8 | `DELETE /auth/passkeys/{id}`, `last_sign_in_method` |
+//! | C2.9 | what changes passkeys needs a bearer token and recent authentication |
+//! | C2.10 | `login/options` reveal no account |
+//! | C2.11 | `login`: 401 for everything wrong, `unknown_credential` only if no account has it |
+//! | C2.12 | both factors with the user's verification: `amr`, `auth_time`; refreshes copy them |
+//! | C2.13 | one factor without: 403 with another second factor, else 401 |
+//! | C2.14 | a second factor does not sign in |
+//! | C2.15 | one gate: new devices, `MAX_SESSIONS_PER_USER`, cookies (`mfa::ways` has the other states) |
+//! | C2.16 | a challenge has 32 bytes, one purpose, one account or none, and works once |
+//! | C2.17 | a challenge lives for 5 minutes |
+//! | C2.18 | options store nothing; the digest of a used challenge is stored |
+//! | C2.19 | a counter that does not grow is refused with an `app.security` line |
+//! | C2.20 | backup flags are stored and never compared |
+//! | C2.21 | the first second factor: recovery codes, other sessions end, the mark of the hash |
+//! | C2.22 | `AUTH_MFA_REQUIRED`: `methods` in their order; `publicKey` only if the account has a passkey |
+//! | C2.23 | `/auth/mfa/verify` by `credential`; the `mfa_token` survives a wrong one |
+//! | C2.24 | the removal of the last second factor; `MFA_REQUIRED` |
+//! | C2.25 | trusted devices end with any change of second factors |
+//! | C2.26 | `RATE_LIMIT_MFA` and the budget of password checks |
+//! | C2.27 | `RATE_LIMIT_SOURCE` |
+//! | C2.28 | `reauthenticate` by `credential`, and its options |
+//! | C2.29 | verification, reset, reclaim, an operator and deletion end passkeys |
+//! | C2.30 | emails `passkey_added` and `passkey_removed` |
+//! | C2.31 | another RP ID: `usable:false`, refused, counted by `doctor` |
+//! | C2.32 | related origins; settings that stop the start; passkeys are off where the host is an IP address |
+
+mod clock;
+mod endings;
+mod factors;
+mod limits;
+mod login;
+mod own;
+mod registration;
+mod responses;
+mod settings;
 
 use crate::harness::mfa::texts;
-use crate::harness::passkeys::{ORIGIN, RP_ID, new_key};
+use crate::harness::passkeys::{Added, ORIGIN, RP_ID, SoftwarePasskey, UP, new_key};
 use crate::prelude::*;
+use portcullis_testkit::authenticator::{BE, BS, Ceremony, UV};
+use std::fmt::Debug;
 use std::ops::Deref;
 use std::sync::OnceLock;
-
-on_both_databases!(
-    c2_1_options_are_the_browsers_own,
-    c2_3_passkey_is_added_listed_renamed_and_removed,
-    c2_4_passkey_signs_in_without_email_and_code,
-    c2_5_passkey_is_a_second_factor,
-    c2_5_passkey_makes_the_authentication_recent,
-);
 
 /// Service with passkeys.
 pub(crate) struct Home(Service);
@@ -46,131 +76,112 @@ fn amr(pair: &Pair) -> Vec<String> {
     texts(&jose::claims(&pair.access)["amr"])
 }
 
-fn c2_1_options_are_the_browsers_own(home: &Home) {
-    let (account, pair) = home.session();
-    let options = home.passkey_options(&pair.access, false);
-    let (challenge, user_id) = (&options["challenge"], &options["user"]["id"]);
-    assert!([challenge, user_id].iter().all(|text| text.as_str().unwrap().len() == 43), "32 bytes: {options}");
-    let parameters = [-7, -8, -257].map(|alg| json!({"type": "public-key", "alg": alg}));
-    let expected = json!({
-        "rp": {"id": RP_ID, "name": "Portcullis"},
-        "user": {"id": user_id, "name": account.email, "displayName": account.email},
-        "challenge": challenge,
-        "pubKeyCredParams": parameters,
-        "timeout": 300_000,
-        "excludeCredentials": [],
-        "authenticatorSelection":
-            {"residentKey": "required", "requireResidentKey": true, "userVerification": "required"},
-        "attestation": "none",
-        "extensions": {"credProps": true},
-    });
-    assert_eq!(options, expected);
-    let added = home.add_passkey(&pair);
-    let options = home.passkey_options(&pair.access, true);
-    let selection =
-        json!({"residentKey": "discouraged", "requireResidentKey": false, "userVerification": "discouraged"});
-    assert_eq!(options["authenticatorSelection"], selection);
-    let known = json!([{"id": added.key.id(), "type": "public-key", "transports": ["internal"]}]);
-    assert_eq!((&options["excludeCredentials"], &options["user"]["id"]), (&known, user_id));
-    let options = home.sign_in_options();
-    let expected = json!({
-        "challenge": options["challenge"], "timeout": 300_000, "rpId": RP_ID, "allowCredentials": [],
-        "userVerification": "required",
-    });
-    assert_eq!(options, expected);
+impl Reply {
+    /// Checks for the refusal of a registration with this code.
+    #[track_caller]
+    fn refused(&self, code: &str) {
+        self.expect_fields(&["credential"]);
+        assert_eq!(self.json()["error"]["details"]["errors"][0]["code"], code, "{}", self.text());
+    }
+
+    /// Checks for the 401 of a passkey. It reveals nothing.
+    #[track_caller]
+    fn wrong_passkey(&self) {
+        assert_eq!(self.expect_error(401, "AUTH_INVALID_CREDENTIALS"), json!({}), "{}", self.request);
+    }
+
+    #[track_caller]
+    fn unknown_passkey(&self) {
+        let details = self.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+        assert_eq!(details, json!({"unknown_credential": true}), "{}", self.request);
+    }
 }
 
-fn c2_3_passkey_is_added_listed_renamed_and_removed(home: &Home) {
-    let (_, pair) = home.session();
-    let added = home.add_passkey(&pair);
-    let expected = json!({
-        "id": added.id, "name": "phone", "created_at": added.view["created_at"], "last_used_at": null,
-        "discoverable": true, "synced": false, "backed_up": false, "second_factor": false,
-        "aaguid": "00000000-0000-0000-0000-000000000000", "transports": ["internal"], "usable": true,
-    });
-    assert_eq!(added.view, expected);
-    let listed = home.passkeys(&pair.access);
-    assert_eq!(listed["passkeys"], json!([expected]));
-    let user_id = &home.passkey_options(&pair.access, false)["user"]["id"];
-    let signal = json!({"rpId": RP_ID, "userId": user_id, "allAcceptedCredentialIds": [added.key.id()]});
-    assert_eq!(listed["signal"], signal);
-    assert_eq!(home.ask("GET", "/auth/identities", &pair.access).expect(200)["passkeys"], 1);
-    let path = format!("/auth/passkeys/{}", added.id);
-    let renamed = home.tell("PATCH", &path, &pair.access, &json!({"name": "laptop"})).expect(200);
-    assert_eq!((&renamed["name"], &renamed["id"]), (&json!("laptop"), &json!(added.id)));
-    home.remove_passkey(&pair.access, &added.id).has_status(204);
-    home.remove_passkey(&pair.access, &added.id).not_found();
-    assert_eq!(home.passkeys(&pair.access)["passkeys"], json!([]));
+/// What a response of an authenticator is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Register,
+    RegisterFactor,
+    LogIn,
+    SecondFactor,
+    Reauthenticate,
+}
+use Use::{LogIn, Reauthenticate, Register, RegisterFactor, SecondFactor};
+
+const USES: [Use; 5] = [Register, RegisterFactor, LogIn, SecondFactor, Reauthenticate];
+
+impl Use {
+    /// Checks that a response was accepted, or refused: with this code if it was a registration, and with the
+    /// same 401 otherwise.
+    #[track_caller]
+    fn expect(self, reply: &Reply, fault: Option<&str>, what: impl Debug) {
+        let is_new = matches!(self, Register | RegisterFactor);
+        let details = &reply.json()["error"]["details"];
+        let found = if is_new { &details["errors"][0]["code"] } else { details };
+        let (status, expected) = match (fault, is_new) {
+            (None, true) => (201, Value::Null),
+            (None, false) => (200, Value::Null),
+            (Some(code), true) => (422, json!(code)),
+            (Some(_), false) => (401, json!({})),
+        };
+        assert_eq!((reply.status, found), (status, &expected), "{self:?}, {what:?}: {}", reply.text());
+    }
 }
 
-fn c2_4_passkey_signs_in_without_email_and_code(home: &Home) {
-    let (account, pair) = home.session();
-    let mut added = home.add_passkey(&pair);
-    let signed_in = home.sign_in_with(&mut added.key);
-    let begun = Pair::of(&signed_in);
-    assert_eq!(home.me(&begun.access).expect(200)["email"], account.email);
-    assert_eq!(amr(&begun), ["hwk", "user", "mfa"]);
-    assert!(home.passkeys(&pair.access)["passkeys"][0]["last_used_at"].is_string());
-    let mut unknown = new_key(ORIGIN);
-    unknown.user_handle = added.key.user_handle.clone();
-    let details = home.sign_in_with(&mut unknown).expect_error(401, "AUTH_INVALID_CREDENTIALS");
-    assert_eq!(details, json!({"unknown_credential": true}));
-    let forged = added.key.sign_with(&home.sign_in_options(), |ceremony| ceremony.origin = "https://e.org".to_owned());
-    assert_eq!(home.send_sign_in("", &forged).expect_error(401, "AUTH_INVALID_CREDENTIALS"), json!({}));
+/// Account with a passkey that signs in, and another one that is a second factor.
+struct Holder<'a> {
+    service: &'a Service,
+    account: Account,
+    pair: Pair,
+    passkey: Added,
+    factor: Added,
 }
 
-fn c2_5_passkey_is_a_second_factor(home: &Home) {
-    let (account, pair) = home.session();
-    let other = home.sign_in(&account);
-    let mut added = home.add_security_key(&pair);
-    assert_eq!(texts(&added.view["recovery_codes"]).len(), 10);
-    assert_eq!((&added.view["sessions_ended"], &home.factors(&pair.access)["passkeys"]), (&json!(1), &json!(1)));
-    home.me(&other.access).revoked();
-    let details = home.login(&account.email, &account.password).expect_error(403, "AUTH_MFA_REQUIRED");
-    assert_eq!(details["methods"], json!(["passkey", "recovery_code"]));
-    let options = &details["publicKey"];
-    assert_eq!((&options["userVerification"], &options["rpId"]), (&json!("discouraged"), &json!(RP_ID)));
-    assert_eq!(options["allowCredentials"][0]["id"], added.key.id());
-    let token = details["mfa_token"].as_str().unwrap();
-    let credential = added.key.sign(options);
-    let begun = Pair::of(&home.second(token, &json!({"credential": credential})));
-    assert_eq!(amr(&begun), ["pwd", "hwk", "mfa"]);
-    home.second(&home.challenge(&account), &json!({"credential": credential})).wrong_credentials();
-    home.remove_passkey(&begun.access, &added.id).has_status(204);
-    home.sign_in(&account);
-}
+impl<'a> Holder<'a> {
+    #[track_caller]
+    fn new(service: &'a Service) -> Self {
+        let (account, pair) = service.session();
+        let (passkey, factor) = (service.add_passkey(&pair), service.add_security_key(&pair));
+        Self { service, account, pair, passkey, factor }
+    }
 
-fn c2_5_passkey_makes_the_authentication_recent(home: &Home) {
-    let (_, pair) = home.session();
-    let mut added = home.add_passkey(&pair);
-    home.authenticated_earlier(&pair, 660);
-    let details = home.remove_passkey(&pair.access, &added.id).step_up();
-    assert_eq!(details["methods"], json!(["password", "passkey"]));
-    let options = home.reauthentication_options(&pair.access);
-    assert_eq!(
-        (&options["methods"], &options["publicKey"]["userVerification"]),
-        (&details["methods"], &json!("required"))
-    );
-    let credential = added.key.sign(&options["publicKey"]);
-    home.reauthenticate(&pair.access, &json!({"credential": credential})).expect(200);
-    home.remove_passkey(&pair.access, &added.id).has_status(204);
-}
+    /// Returns the service's options for a use.
+    #[track_caller]
+    fn options(&self, to: Use) -> Value {
+        let (service, access) = (self.service, &self.pair.access);
+        match to {
+            Register => service.passkey_options(access, false),
+            RegisterFactor => service.passkey_options(access, true),
+            LogIn => service.sign_in_options(),
+            SecondFactor => self.details()["publicKey"].clone(),
+            Reauthenticate => service.reauthentication_options(access)["publicKey"].clone(),
+        }
+    }
 
-#[test]
-fn c2_6_related_origins_are_listed() {
-    let setup = Backend::Sqlite.service().with_passkeys().set("WEBAUTHN_RELATED_ORIGINS", "https://example.net");
-    let service = setup.set("WEBAUTHN_ORIGINS", "https://example.org,https://example.net").start();
-    let reply = service.get("/.well-known/webauthn");
-    assert_eq!(reply.expect(200), json!({"origins": ["https://example.net"]}));
-}
+    /// Returns the details of the 403 that a login with the password gets.
+    #[track_caller]
+    fn details(&self) -> Value {
+        self.service.login(&self.account.email, &self.account.password).expect_error(403, "AUTH_MFA_REQUIRED")
+    }
 
-#[test]
-fn c2_6_passkeys_are_off_where_the_host_is_an_ip_address() {
-    let service = Backend::Sqlite.service().start();
-    let (_, pair) = service.session();
-    service.ask("GET", "/auth/passkeys", &pair.access).not_found();
-    service.post("/auth/passkeys/login/options", &json!({})).not_found();
-    service.post("/auth/passkeys/login", &json!({"credential": {}})).not_found();
-    service.get("/.well-known/webauthn").not_found();
-    assert!(service.log.text().contains("Passkeys are off"), "the log says so");
+    /// Returns the response for a use to this challenge, changed.
+    fn respond(&mut self, to: Use, challenge: &Value, change: impl FnOnce(&mut Ceremony)) -> Value {
+        let user_id = jose::base64url(self.passkey.key.user_handle.as_ref().unwrap());
+        let options = json!({"challenge": challenge, "rpId": RP_ID, "rp": {"id": RP_ID}, "user": {"id": user_id}});
+        match to {
+            Register | RegisterFactor => new_key(ORIGIN).register_with(&options, change),
+            LogIn | Reauthenticate => self.passkey.key.sign_with(&options, change),
+            SecondFactor => self.factor.key.sign_with(&options, change),
+        }
+    }
+
+    fn send(&self, to: Use, credential: &Value) -> Reply {
+        let (service, access, proof) = (self.service, &self.pair.access, json!({"credential": credential}));
+        match to {
+            Register | RegisterFactor => service.send_passkey(access, credential, to == RegisterFactor),
+            LogIn => service.send_sign_in("", credential),
+            SecondFactor => service.second(&service.challenge(&self.account), &proof),
+            Reauthenticate => service.reauthenticate(access, &proof),
+        }
+    }
 }
