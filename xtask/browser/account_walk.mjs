@@ -21,12 +21,24 @@ class Walker {
     assert.equal(answer.status(), 200, path);
   }
 
-  // Fills in a form, presses its button, and waits for the page that comes.
+  // Fills in a form, and presses its button by the keyboard alone.
   async send(form, values, path) {
     const fields = this.page.locator(`main ${form}`).first();
     for (const [name, value] of Object.entries(values)) await fields.locator(`[name=${name}]:not([type=hidden])`).fill(value);
-    await Promise.all([this.page.waitForNavigation(), fields.locator("button").first().click()]);
+    await this.reach(fields.locator("button").first());
+    await Promise.all([this.page.waitForNavigation(), this.page.keyboard.press("Enter")]);
     this.at(path);
+  }
+
+  // Moves the focus to an element, which must be visible there.
+  async reach(element) {
+    const isFocused = () => element.evaluate((one) => one === document.activeElement);
+    for (let steps = 0; !(await isFocused()); steps += 1) {
+      assert.ok(steps < 40, `not reached by the keyboard: ${element} at ${this.page.url()}`);
+      await this.page.keyboard.press("Tab");
+    }
+    const outline = await element.evaluate((one) => getComputedStyle(one).outlineStyle);
+    assert.equal(outline, "solid", "the focus is visible");
   }
 
   at(path) {
@@ -97,7 +109,8 @@ async function secondStep(walker, email) {
   for await (const chunk of await download.createReadStream()) text += chunk;
   assert.deepEqual(text.trim().split("\n"), codes);
   await walker.follow("I've saved them", "/account/security");
-  await walker.page.click("summary:text-is('Rename')");
+  await walker.reach(walker.page.locator("summary:text-is('Rename')"));
+  await walker.page.keyboard.press("Enter");
   await walker.send("details form", { name: "My phone" }, "/account/security?done=app_renamed");
   await walker.signOut();
   await walker.open("/account/login");

@@ -38,6 +38,9 @@ fn c5_1_the_home_page_links_to_what_is_enabled(backend: Backend) {
     for page in ["", "/login", "/second-factor", "/register", "/reauthenticate", "/logout", "/enrol", "/callback"] {
         service.get(&format!("/account{page}")).expect_error(404, "NOT_FOUND");
     }
+    for page in super::settings::PAGES {
+        service.get(&format!("/account/{page}")).expect_error(404, "NOT_FOUND");
+    }
     // The pages that links in emails open stay.
     service.get("/account/reset").page(200);
     service.get("/account/verify").page(200);

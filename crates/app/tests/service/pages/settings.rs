@@ -17,7 +17,8 @@ on_both_databases!(
     c5_30_what_needs_recent_authentication_asks_and_returns,
 );
 
-const PAGES: [&str; 8] =
+/// Pages of an account.
+pub(super) const PAGES: [&str; 8] =
     ["security", "password", "authenticator", "recovery-codes", "identities", "sessions", "email", "delete"];
 
 /// Signs an enrolled account in.
