@@ -16,12 +16,13 @@ use std::path::Path;
 /// Maximum length of a subject in characters.
 const MAX_SUBJECT: usize = 200;
 /// Names that the templates fill in to the texts of a section, with the filter `fill`.
-const FILLED: [(&str, &[&str]); 7] = [
+const FILLED: [(&str, &[&str]); 10] = [
     ("link_identity", &["provider"]),
     ("continue", &["provider"]),
     ("login", &["provider"]),
     ("identities", &["provider", "when"]),
     ("security", &["when", "count"]),
+    ("passkeys", &["when"]),
     ("devices", &["app", "system", "when"]),
     ("ago", &["count"]),
 ];

@@ -45,6 +45,7 @@ const BUILT_IN: &[(&str, &str)] = files![
     "pages/password.html",
     "pages/authenticator.html",
     "pages/authenticator_setup.html",
+    "pages/passkey.html",
     "pages/recovery_codes.html",
     "pages/new_recovery_codes.html",
     "pages/identities.html",

@@ -16,6 +16,9 @@ pub(super) const STYLE: &str = "style-3.css";
 /// Icon of the pages in a browser's tab.
 pub(super) const ICON: &str = "icon-1.svg";
 
+/// Script of the pages that use passkeys.
+pub(super) const PASSKEYS: &str = "passkeys-1.js";
+
 const SVG: &str = "image/svg+xml";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -30,6 +33,7 @@ impl Asset {
             "swagger-init-2.js" => Self::plain(JAVASCRIPT, include_bytes!("../../assets/swagger-init.js")),
             STYLE => Self::plain(CSS, include_bytes!("../../assets/account.css")),
             ICON => Self::plain(SVG, include_bytes!("../../assets/icon.svg")),
+            PASSKEYS => Self::plain(JAVASCRIPT, include_bytes!("../../assets/passkeys.js")),
             "redoc-init-2.js" => Self::plain(JAVASCRIPT, include_bytes!("../../assets/redoc-init.js")),
             _ => return None,
         })

@@ -7,6 +7,7 @@ mod assets;
 mod brand;
 mod home;
 mod page;
+mod passkeys;
 pub(crate) mod session;
 mod settings;
 pub(crate) mod sign_in;

@@ -1,5 +1,6 @@
 //! Pages for people: what they display, and the trait of what renders them.
 
+use super::assets::PASSKEYS;
 use super::brand::{Brand, Logo, Site};
 use super::settings::SettingsPage;
 use super::sign_in::SignInPage;
@@ -25,6 +26,8 @@ pub struct Page<'a> {
     /// Relative path to the folder of the account pages, since the service may be served below a path.
     folder: &'static str,
     site: Site,
+    /// Script of the page, if it uses passkeys.
+    script: Option<&'static str>,
     error: Option<FormError>,
     #[serde(flatten)]
     content: PageContent<'a>,
@@ -165,10 +168,15 @@ pub(crate) enum ErrorText {
     LinkCanceled,
     ProviderFailed,
     SetupExpired,
+    PasskeyRefused,
+    PasskeyTaken,
+    PasskeyExpired,
+    PasskeyFailed,
+    TooManyPasskeys,
 }
 
 impl ErrorText {
-    const ALL: [Self; 37] = [
+    const ALL: [Self; 42] = [
         Self::Email,
         Self::TooShort,
         Self::TooLong,
@@ -206,6 +214,11 @@ impl ErrorText {
         Self::LinkCanceled,
         Self::ProviderFailed,
         Self::SetupExpired,
+        Self::PasskeyRefused,
+        Self::PasskeyTaken,
+        Self::PasskeyExpired,
+        Self::PasskeyFailed,
+        Self::TooManyPasskeys,
     ];
 }
 
@@ -222,12 +235,19 @@ impl<'a> Page<'a> {
             }
             _ => "",
         };
-        Self { language, folder, site: Site::new(&Brand::default(), false), error, content }
+        let site = Site::new(&Brand::default(), false);
+        let script = content.uses_passkeys().then_some(PASSKEYS);
+        Self { language, folder: String::new(), site, script, error, content }.at(usual)
     }
 
     /// Returns the page with the style and links of a service.
     pub(super) fn of(self, site: Site) -> Self {
         Self { site, ..self }
+    }
+
+    /// Returns whether the page has the script.
+    pub(super) const fn has_script(&self) -> bool {
+        self.script.is_some()
     }
 
     /// Returns the name of the template.
@@ -330,30 +350,13 @@ impl PageContent<'_> {
 }
 
 impl<'a> PageContent<'a> {
-    /// Returns the pages that links in emails open for [`Page::samples`].
-    fn link_samples(text: &'a str) -> Vec<(String, Self, Option<SampleError>)> {
-        let mut samples = Vec::new();
-        let mut add = |name: String, content, error| samples.push((name, content, error));
-        let confirm = |purpose, asks_password| Self::Confirm { token: text, purpose, asks_password };
-        for purpose in [Purpose::VerifyEmail, Purpose::ChangeEmail, Purpose::UndoEmailChange].map(Purpose::as_str) {
-            add(format!("confirm_{purpose}"), confirm(purpose, false), None);
-            add(format!("confirm_{purpose}_password"), confirm(purpose, true), None);
-            let others_signed_out = purpose != Purpose::UndoEmailChange.as_str();
-            let confirmed =
-                Self::Confirmed { purpose, email: text, others_signed_out, offer: None, sign_in: Some("login") };
-            add(format!("confirmed_{purpose}"), confirmed, None);
+    /// Returns whether the page needs the script.
+    const fn uses_passkeys(&self) -> bool {
+        match self {
+            Self::SignIn(page) => page.uses_passkeys(),
+            Self::Settings(page) => page.uses_passkeys(),
+            _ => false,
         }
-        let wrong = Some((ErrorText::WrongPassword, Some("password")));
-        add("confirm_wrong_password".to_owned(), confirm("verify_email", true), wrong);
-        for (name, purpose, reason) in [
-            ("confirmed_password_removed", "verify_email", OfferReason::PasswordRemoved),
-            ("confirmed_password_at_risk", "undo_email", OfferReason::PasswordAtRisk),
-        ] {
-            let offer = Some(PasswordOffer { reason, token: text.to_owned() });
-            let (others_signed_out, sign_in) = (false, None);
-            add(name.to_owned(), Self::Confirmed { purpose, email: text, others_signed_out, offer, sign_in }, None);
-        }
-        samples
     }
 
     /// Returns the pages of sign-in with providers for [`Page::samples`].

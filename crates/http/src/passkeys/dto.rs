@@ -211,14 +211,20 @@ impl From<ListedPasskey> for PasskeyResponse {
 }
 
 impl From<PasskeysListed> for PasskeysResponse {
-    fn from(PasskeysListed { passkeys, rp_id, user_handle }: PasskeysListed) -> Self {
+    fn from(listed: PasskeysListed) -> Self {
+        let signal = SignalResponse::from(&listed);
+        Self { passkeys: listed.passkeys.into_iter().map(PasskeyResponse::from).collect(), signal }
+    }
+}
+
+impl From<&PasskeysListed> for SignalResponse {
+    fn from(PasskeysListed { passkeys, rp_id, user_handle }: &PasskeysListed) -> Self {
         let usable = passkeys.iter().filter(|listed| listed.usable);
-        let signal = SignalResponse {
-            rp_id,
+        Self {
+            rp_id: rp_id.clone(),
             user_id: user_handle.to_base64url(),
             all_accepted_credential_ids: usable.map(|listed| listed.passkey.credential_id.to_base64url()).collect(),
-        };
-        Self { passkeys: passkeys.into_iter().map(PasskeyResponse::from).collect(), signal }
+        }
     }
 }
 

@@ -3,9 +3,8 @@
 mod dto;
 mod options;
 
-pub(crate) use options::{
-    CredentialParameters, CredentialReference, PublicKeyCreationOptions, PublicKeyRequestOptions,
-};
+pub(crate) use dto::SignalResponse;
+pub(crate) use options::{PublicKeyCreationOptions, PublicKeyRequestOptions};
 
 use crate::api::{Api, with_store};
 use crate::body::Body;

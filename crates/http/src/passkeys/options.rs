@@ -121,7 +121,7 @@ pub(crate) struct PublicKeyRequestOptions {
 
 impl PublicKeyCreationOptions {
     /// Creates the options of a service with this name.
-    pub(super) fn of(options: CreationOptions, app_name: &str) -> Self {
+    pub(crate) fn of(options: CreationOptions, app_name: &str) -> Self {
         let CreationOptions { challenge, rp_id, user_handle, email, exclude, second_factor } = options;
         let (name, required) = (email.original().to_owned(), requirement(!second_factor));
         let parameters = |algorithm: Algorithm| CredentialParameters { r#type: PUBLIC_KEY, alg: algorithm.cose() };

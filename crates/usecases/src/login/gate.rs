@@ -121,22 +121,27 @@ impl Gate {
     }
 
     fn challenge(&self, entry: &Entry<'_>, purpose: ChallengePurpose) -> Result<Challenge, DependencyError> {
-        let BeginSession { store, issuance, outbox, clock, .. } = &self.beginning;
+        let BeginSession { issuance, outbox, clock, .. } = &self.beginning;
         let (user_id, password) = (entry.owner.user.id, outbox.tokens.version(entry.owner.credentials.hash()));
         let claims = ChallengeClaims::new(user_id, entry.session_id, purpose, (entry.methods, password), clock.now());
         let claims = ChallengeClaims { forget: entry.caller.forget, ..claims };
         let token = issuance.issuer.sign(&Claims::Challenge(claims))?;
-        let challenge = Challenge { token, expires_in: purpose.lifetime(), factors: Factors::default() };
-        if purpose == ChallengePurpose::Enrolment {
-            return Ok(challenge);
-        }
-        let (totp, passkeys, codes) = store.read(|tx| {
+        let factors = match purpose {
+            ChallengePurpose::Enrolment => Factors::default(),
+            ChallengePurpose::SecondFactor => self.factors(user_id, entry.methods)?,
+        };
+        Ok(Challenge { token, expires_in: purpose.lifetime(), factors })
+    }
+
+    /// Returns what completes the login of a user who presented `first`.
+    pub(crate) fn factors(&self, user_id: UserId, first: Methods) -> Result<Factors, StoreError> {
+        let (totp, passkeys, codes) = self.beginning.store.read(|tx| {
             let totp = tx.factors().totp(user_id)?.iter().any(TotpFactor::is_confirmed);
             Ok::<_, StoreError>((totp, tx.passkeys().list(user_id)?, tx.factors().recovery_codes_left(user_id)?))
         })?;
         // After a passkey that did not verify the user, only one that does is another factor.
-        let verification = entry.methods.contain_key();
+        let verification = first.contain_key();
         let passkey = self.passkeys.request(PasskeyPurpose::SecondFactor, user_id, &passkeys, verification);
-        Ok(Challenge { factors: Factors { totp, passkey, recovery_codes: codes > 0 }, ..challenge })
+        Ok(Factors { totp, passkey, recovery_codes: codes > 0 })
     }
 }

@@ -1,6 +1,6 @@
 //! Completes a login with the second factor.
 
-use super::{Challenges, PresentedFactor, SecondFactor};
+use super::{Challenges, Factors, PresentedFactor, SecondFactor};
 use crate::caller::Caller;
 use crate::counted::Counted;
 use crate::failure::{Reason, UseCaseError};
@@ -61,6 +61,18 @@ pub struct VerifySecondFactor {
     pub second_factor: Arc<SecondFactor>,
     /// Begins the session.
     pub gate: Arc<Gate>,
+}
+
+impl VerifySecondFactor {
+    /// Returns what completes the login of a challenge, with new options for a passkey.
+    ///
+    /// # Errors
+    /// Returns [`VerifySecondFactorReason::Token`] if the challenge is not valid any more.
+    pub fn factors(&self, mfa_token: &str) -> Result<Factors, VerifySecondFactorError> {
+        let challenge = self.challenges.read(mfa_token, ChallengePurpose::SecondFactor).map_err(from_token_error)?;
+        let owner = self.challenges.owner(&challenge).map_err(from_token_error)?;
+        Ok(self.gate.factors(owner.user.id, challenge.first)?)
+    }
 }
 
 impl Counted for VerifySecondFactor {

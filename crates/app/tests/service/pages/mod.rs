@@ -23,23 +23,14 @@
 //! | C5.19 | logout |
 //! | C5.20 | six languages |
 //! | C5.21 | providers lead to a session of the pages |
-//! | C5.22 | `/account/password` changes the password, or sets the first one |
-//! | C5.23 | `/account/security`, `/account/authenticator`: authenticator apps, by QR code or secret |
-//! | C5.24 | recovery codes, displayed once |
-//! | C5.25 | remembered devices |
-//! | C5.26 | `/account/identities`: connect, disconnect |
-//! | C5.27 | `/account/sessions`: end one, the others, all |
-//! | C5.28 | `/account/email` |
-//! | C5.29 | `/account/delete` |
-//! | C5.30 | an action that needs recent authentication asks for it on the way and returns |
-//! | C5.31 | `PAGE_STYLE`, `PAGE_LOGO` |
-//! | C5.32 | the page of a reset also removes other sign-in methods |
+//! | C5.22 | passkeys: sign-in, second factor, recent authentication, the list; the script |
 
 mod brand;
 mod examples;
 mod factors;
 mod hosted;
 mod login;
+mod passkeys;
 mod registration;
 mod sessions;
 mod settings;
@@ -192,8 +183,9 @@ impl Reply {
         assert_eq!(self.status, status, "{}\n{}", self.request, self.text());
         assert!(self.header("Content-Type").is_some_and(|kind| kind.starts_with("text/html")), "{}", self.text());
         assert_eq!((self.header("Cache-Control"), self.header("Location")), (Some("no-store"), None));
-        assert!(!self.text().contains("<script"), "{}", self.text());
-        self.text().replace("&#x2f;", "/").replace("&#x27;", "'").replace("&amp;", "&")
+        let policy = self.header("Content-Security-Policy").unwrap();
+        assert_eq!(self.text().contains("<script"), policy.contains("script-src 'self'"), "{policy}\n{}", self.text());
+        self.text().replace("&quot;", "\"").replace("&#x2f;", "/").replace("&#x27;", "'").replace("&amp;", "&")
     }
 
     /// Returns the error message of a page.

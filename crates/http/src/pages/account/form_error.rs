@@ -4,6 +4,9 @@ use crate::errors::ApiError;
 use crate::pages::page::{ErrorText, FormError};
 use portcullis_domain::ErrorCode;
 
+/// Fields that a person does not see.
+const HIDDEN: [&str; 2] = ["body", "credential"];
+
 impl FormError {
     /// Creates the message for an error.
     pub(super) fn of(error: &ApiError) -> Self {
@@ -11,6 +14,7 @@ impl FormError {
             ErrorCode::Validation => return Self::of_form(error),
             ErrorCode::Conflict => match error.details.as_ref().and_then(|details| details.get("reason")?.as_str()) {
                 Some("too_many") => ErrorText::TooManyApps,
+                Some("passkey_taken") => ErrorText::PasskeyTaken,
                 Some("mfa_required") => ErrorText::AppRequired,
                 Some("last_sign_in_method") => ErrorText::LastSignInMethod,
                 _ => ErrorText::Taken,
@@ -35,6 +39,9 @@ impl FormError {
                 (_, "current_password_wrong") => ErrorText::CurrentPassword,
                 (_, "name_invalid") => ErrorText::Name,
                 (_, "unconfirmed") => ErrorText::Sure,
+                (_, "passkey_refused") => ErrorText::PasskeyRefused,
+                ("credential", "challenge" | "challenge_expired") => ErrorText::PasskeyExpired,
+                ("credential", _) => ErrorText::PasskeyFailed,
                 (_, "setup_expired") => ErrorText::SetupExpired,
                 (_, "required") => ErrorText::CodeMissing,
                 (_, "credentials") => ErrorText::Credentials,
@@ -46,7 +53,7 @@ impl FormError {
                 (_, "password_differs") => ErrorText::Differs,
                 _ => return None,
             };
-            Some(Self { text, field: Some(first.field).filter(|field| *field != "body") })
+            Some(Self { text, field: Some(first.field).filter(|field| !HIDDEN.contains(field)) })
         });
         text.unwrap_or(Self { text: ErrorText::Unreadable, field: None })
     }
@@ -81,9 +88,11 @@ mod tests {
             ("password", "missing", ErrorText::NoPassword),
             ("email", "value_error", ErrorText::Email),
             ("body", "form_invalid", ErrorText::Unreadable),
+            ("credential", "challenge_expired", ErrorText::PasskeyExpired),
+            ("credential", "user_verification", ErrorText::PasskeyFailed),
         ] {
             let fields = [field, "other"].map(|field| FieldError { field, code, message: "in English".to_owned() });
-            let at = (field != "body").then_some(field);
+            let at = (!HIDDEN.contains(&field)).then_some(field);
             assert_eq!(FormError::of(&ApiError::validation(fields.into())), FormError { text, field: at });
         }
     }

@@ -1,5 +1,5 @@
 //! Shared parts of the home page and the account pages. Links in emails open the account pages. The
-//! pages need no script, are not cached, send no `Referer` and cannot be framed.
+//! pages need no script but for passkeys, are not cached, send no `Referer` and cannot be framed.
 
 mod csrf;
 mod form_error;
@@ -24,6 +24,11 @@ use serde::Deserialize;
 /// Allows only the style sheets and the logo, and forms posted to this service.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+);
+/// [`POLICY`] of a page that uses passkeys: allows scripts of this service.
+const SCRIPT_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
+     frame-ancestors 'none'; base-uri 'none'",
 );
 
 /// Renders pages in the reader's language.
@@ -94,13 +99,15 @@ impl<'a> PageContext<'a> {
     fn respond(&self, status: StatusCode, content: PageContent<'_>, error: Option<FormError>) -> HttpResponse {
         let referrer_policy = content.referrer_policy();
         let site = Site::new(&self.api.config.brand, !self.api.providers.providers.list.is_empty());
-        let html = match self.api.pages.render(&Page::new(self.language, content, error).of(site)) {
+        let page = Page::new(self.language, content, error).at(&self.path).of(site);
+        let policy = if page.has_script() { SCRIPT_POLICY } else { POLICY };
+        let html = match self.api.pages.render(&page) {
             Ok(html) => html,
             Err(cause) => return ApiError::internal(cause).error_response(),
         };
         let mut response = HttpResponse::build(status)
             .content_type("text/html; charset=utf-8")
-            .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+            .insert_header((header::CONTENT_SECURITY_POLICY, policy))
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .insert_header((header::REFERRER_POLICY, referrer_policy))
             .insert_header((header::CONTENT_LANGUAGE, self.language.tag()))

@@ -4,6 +4,7 @@ use super::ago::Ago;
 use super::device::Device;
 use super::done::Done;
 use crate::pages::page::{ErrorText, FormError};
+use crate::pages::passkeys::{PasskeyOptions, Signal};
 use crate::pages::sign_in::NewAuthenticator;
 use serde::Serialize;
 
@@ -19,6 +20,8 @@ pub(crate) enum SettingsPage {
     Authenticator { name: Option<String> },
     /// The authenticator app to set up. The secret is displayed once.
     AuthenticatorSetup { id: String, app: Option<NewAuthenticator> },
+    /// `/account/passkey`: form with the options to create it.
+    Passkey { name: Option<String>, second_factor: bool, options: Option<PasskeyOptions> },
     /// `/account/recovery-codes`: asks before it replaces them.
     RecoveryCodes {},
     /// Recovery codes, which are displayed once.
@@ -40,10 +43,28 @@ pub(crate) enum SettingsPage {
 pub(crate) struct Security {
     pub(super) done: Option<Done>,
     pub(super) has_password: bool,
+    /// None if passkeys are off.
+    pub(super) passkeys: Option<Vec<Key>>,
     pub(super) apps: Vec<App>,
+    /// Number of authenticator apps and passkeys that are second factors.
+    pub(super) second_factors: usize,
     /// Number of unused recovery codes.
     pub(super) codes_left: String,
     pub(super) devices: Vec<Device>,
+    pub(super) signal: Option<Signal>,
+}
+
+/// A passkey.
+#[derive(Debug, Serialize)]
+pub(super) struct Key {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) added: Ago,
+    pub(super) used: Option<Ago>,
+    pub(super) synced: bool,
+    pub(super) second_factor: bool,
+    /// False if it was made for another RP ID.
+    pub(super) usable: bool,
 }
 
 /// An authenticator app.
@@ -89,6 +110,7 @@ impl SettingsPage {
             Self::Password { .. } => "password",
             Self::Authenticator { .. } => "authenticator",
             Self::AuthenticatorSetup { .. } => "authenticator_setup",
+            Self::Passkey { .. } => "passkey",
             Self::RecoveryCodes {} => "recovery_codes",
             Self::NewRecoveryCodes { .. } => "new_recovery_codes",
             Self::Identities(_) => "identities",
@@ -96,6 +118,15 @@ impl SettingsPage {
             Self::Email { .. } => "email",
             Self::Delete { .. } => "delete",
             Self::Deleted {} => "deleted",
+        }
+    }
+
+    /// Returns whether the page needs the script.
+    pub(crate) const fn uses_passkeys(&self) -> bool {
+        match self {
+            Self::Passkey { options, .. } => options.is_some(),
+            Self::Security(security) => security.signal.is_some(),
+            _ => false,
         }
     }
 
@@ -109,6 +140,10 @@ impl SettingsPage {
         add("security", Self::Security(Security::sample(2, text)), None);
         add("security_one_app", Self::Security(Security::sample(1, text)), None);
         add("security_off", Self::Security(Security { has_password: false, ..Security::sample(0, text) }), None);
+        let without = Security { passkeys: None, signal: None, second_factors: 1, ..Security::sample(1, text) };
+        add("security_without_passkeys", Self::Security(without), None);
+        let alone = Security { second_factors: 1, passkeys: Some(Key::samples(text)), ..Security::sample(0, text) };
+        add("security_key_alone", Self::Security(alone), None);
         for has_password in [true, false] {
             let name = |page: &str| if has_password { page.to_owned() } else { format!("{page}_without_password") };
             add(&name("password"), Self::Password { has_password, email: email() }, None);
@@ -127,6 +162,13 @@ impl SettingsPage {
         let setup = |app| Self::AuthenticatorSetup { id: "1".to_owned(), app };
         add("authenticator_setup", setup(Some(NewAuthenticator::sample(text))), None);
         add("authenticator_setup_wrong", setup(None), Some((ErrorText::WrongCode, "code")));
+        let passkey = |name, second_factor| {
+            let options = Some(PasskeyOptions::sample(text));
+            Self::Passkey { name, second_factor, options }
+        };
+        add("passkey", passkey(None, false), None);
+        add("passkey_second_factor", passkey(None, true), None);
+        add("passkey_name", passkey(Some(email()), false), Some((ErrorText::Name, "name")));
         add("recovery_codes", Self::RecoveryCodes {}, None);
         let codes = || vec!["0000-1111-2222-3333".to_owned(), "AAAA-BBBB-CCCC-DDDD".to_owned()];
         add("new_recovery_codes", Self::NewRecoveryCodes { done: Some(Done::SecondStepOn), codes: codes() }, None);
@@ -155,8 +197,27 @@ impl Security {
             added,
         };
         let devices = if apps > 0 { Device::samples(text) } else { Vec::new() };
-        let apps = Ago::samples().enumerate().take(apps).map(app).collect();
-        Self { done: None, has_password: true, apps, codes_left: "7".to_owned(), devices }
+        let apps: Vec<_> = Ago::samples().enumerate().take(apps).map(app).collect();
+        let keys = if apps.is_empty() { Vec::new() } else { Key::samples(text) };
+        let (second_factors, signal) = (apps.len().saturating_add(keys.len() / 2), Some(Signal::sample(text)));
+        let (done, codes_left, passkeys) = (None, "7".to_owned(), Some(keys));
+        Self { done, has_password: true, passkeys, apps, second_factors, codes_left, devices, signal }
+    }
+}
+
+impl Key {
+    /// Returns a passkey that signs in, and one that is a second factor of another RP ID.
+    fn samples(text: &str) -> Vec<Self> {
+        let key = |(at, added): (usize, Ago)| Self {
+            id: at.to_string(),
+            name: text.to_owned(),
+            used: (at > 0).then(|| added.clone()),
+            added,
+            synced: at == 0,
+            second_factor: at > 0,
+            usable: at == 0,
+        };
+        Ago::samples().enumerate().take(2).map(key).collect()
     }
 }
 

@@ -13,6 +13,9 @@ pub(crate) enum Done {
     PasswordSet,
     AppAdded,
     SecondStepOn,
+    PasskeyAdded,
+    PasskeyRenamed,
+    PasskeyRemoved,
     AppRenamed,
     AppRemoved,
     SecondStepOff,
@@ -32,11 +35,14 @@ struct Flag {
 }
 
 impl Done {
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::PasswordChanged,
         Self::PasswordSet,
         Self::AppAdded,
         Self::SecondStepOn,
+        Self::PasskeyAdded,
+        Self::PasskeyRenamed,
+        Self::PasskeyRemoved,
         Self::AppRenamed,
         Self::AppRemoved,
         Self::SecondStepOff,

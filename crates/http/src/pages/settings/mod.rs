@@ -10,6 +10,7 @@ mod device;
 mod done;
 mod email;
 mod identities;
+mod passkey;
 mod password;
 mod recovery_codes;
 mod security;
@@ -43,6 +44,7 @@ pub(super) fn routes(table: &mut Table) {
     table.account_page("/account/security", ON, [get().to(security::open), post().to(security::submit)]);
     table.account_page("/account/password", ON, [get().to(password::open), post().to(password::submit)]);
     table.account_page("/account/authenticator", ON, [get().to(authenticator::open), post().to(authenticator::submit)]);
+    table.account_page("/account/passkey", ON, [get().to(passkey::open), post().to(passkey::submit)]);
     let codes = [get().to(recovery_codes::open), post().to(recovery_codes::submit)];
     table.account_page("/account/recovery-codes", ON, codes);
     table.account_page("/account/identities", ON, [get().to(identities::open), post().to(identities::submit)]);

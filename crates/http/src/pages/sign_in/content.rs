@@ -3,6 +3,7 @@
 use crate::errors::ApiError;
 use crate::mfa::qr;
 use crate::pages::page::{ErrorText, FormError};
+use crate::pages::passkeys::{PasskeyOptions, Signal};
 use portcullis_usecases::mfa::TotpEnrolled;
 use serde::Serialize;
 
@@ -20,6 +21,9 @@ pub(crate) enum SignInPage<'a> {
         sign_up: bool,
         /// True if this service has the page that resets passwords.
         reset: bool,
+        /// Options to sign in with a passkey, if passkeys are on.
+        passkey: Option<PasskeyOptions>,
+        signal: Option<Signal>,
     },
     /// `/account/login` in a browser that is signed in: asks whether to go on to the app with this account.
     ContinueAs {
@@ -32,6 +36,10 @@ pub(crate) enum SignInPage<'a> {
     SecondFactor {
         query: &'a str,
         trust: bool,
+        /// True if the account has an authenticator app.
+        app: bool,
+        /// Options to sign with a passkey of the account, if it has one.
+        passkey: Option<PasskeyOptions>,
     },
     /// `/account/enrol`: the account must have a second factor.
     Enrol {
@@ -66,6 +74,8 @@ pub(crate) enum SignInPage<'a> {
         password: bool,
         second_factor: bool,
         providers: Vec<ProviderButton<'a>>,
+        /// Options to sign with a passkey of the account, if it has one.
+        passkey: Option<PasskeyOptions>,
     },
     /// `/account`: the account, and what it can be signed in to with.
     Overview(Overview<'a>),
@@ -130,6 +140,7 @@ pub(crate) struct Overview<'a> {
     pub(crate) email: &'a str,
     pub(crate) verified: bool,
     pub(crate) password: bool,
+    pub(crate) passkeys: bool,
     /// Labels of the providers.
     pub(crate) providers: Vec<&'a str>,
     /// Number of authenticator apps.
@@ -158,23 +169,44 @@ impl<'a> SignInPage<'a> {
         }
     }
 
+    /// Returns whether the page needs the script.
+    pub(crate) const fn uses_passkeys(&self) -> bool {
+        matches!(
+            self,
+            Self::Login { passkey: Some(_), .. }
+                | Self::SecondFactor { passkey: Some(_), .. }
+                | Self::Reauthenticate { passkey: Some(_), .. }
+        )
+    }
+
     /// Returns the pages in every form that their templates distinguish.
     pub(crate) fn samples(text: &'a str) -> Vec<(&'static str, Self, Option<FormError>)> {
         let providers =
             || vec![ProviderButton { name: "google", label: "Google" }, ProviderButton { name: "corp", label: text }];
         let at = |text, field| Some(FormError { text, field });
         let query = "?continue=%2Faccount%2Fsecurity";
-        let login = |email, app, providers, all| Self::Login { query, email, app, providers, sign_up: all, reset: all };
-        let again = |password, second_factor, providers| Self::Reauthenticate {
-            query,
-            email: text,
-            password,
-            second_factor,
-            providers,
+        let passkey = |is_on: bool| is_on.then(|| PasskeyOptions::sample(text));
+        let login = |email: Option<&'a str>, app, providers, all| {
+            let (passkey, signal) = (passkey(all), email.filter(|_| all).map(Signal::sample));
+            Self::Login { query, email, app, providers, sign_up: all, reset: all, passkey, signal }
         };
+        let again = |password, second_factor, providers, is_on| {
+            let passkey = passkey(is_on);
+            Self::Reauthenticate { query, email: text, password, second_factor, providers, passkey }
+        };
+        let second = |trust, app| Self::SecondFactor { query, trust, app, passkey: passkey(trust) };
         let overview = |verified, password, providers, authenticators| {
             let recovery_codes = if authenticators > 0 { 7 } else { 0 };
-            Self::Overview(Overview { email: text, verified, password, providers, authenticators, recovery_codes })
+            let passkeys = verified;
+            Self::Overview(Overview {
+                email: text,
+                verified,
+                password,
+                passkeys,
+                providers,
+                authenticators,
+                recovery_codes,
+            })
         };
         vec![
             ("login", login(None, None, providers(), true), None),
@@ -185,8 +217,9 @@ impl<'a> SignInPage<'a> {
                 at(ErrorText::Credentials, Some("password")),
             ),
             ("continue_as", Self::ContinueAs { query, app: text, email: text, user_id: 7 }, None),
-            ("second_factor", Self::SecondFactor { query, trust: true }, None),
-            ("second_factor_wrong", Self::SecondFactor { query, trust: false }, at(ErrorText::WrongCode, Some("code"))),
+            ("second_factor", second(true, true), None),
+            ("second_factor_without_app", second(true, false), None),
+            ("second_factor_wrong", second(false, true), at(ErrorText::WrongCode, Some("code"))),
             ("enrol", Self::Enrol { query }, None),
             ("enrol_code", Self::EnrolCode { query, id: "1", app: Some(NewAuthenticator::sample(text)) }, None),
             ("enrol_code_wrong", Self::EnrolCode { query, id: "1", app: None }, at(ErrorText::WrongCode, Some("code"))),
@@ -202,10 +235,11 @@ impl<'a> SignInPage<'a> {
                 at(ErrorText::Registered, Some("email")),
             ),
             ("check_inbox", Self::CheckInbox { query, email: Some(text) }, None),
-            ("reauthenticate", again(true, false, Vec::new()), None),
-            ("reauthenticate_both", again(true, true, Vec::new()), at(ErrorText::WrongCode, Some("code"))),
-            ("reauthenticate_provider", again(false, false, providers()), None),
-            ("reauthenticate_nothing", again(false, false, Vec::new()), None),
+            ("reauthenticate", again(true, false, Vec::new(), true), None),
+            ("reauthenticate_both", again(true, true, Vec::new(), false), at(ErrorText::WrongCode, Some("code"))),
+            ("reauthenticate_provider", again(false, false, providers(), false), None),
+            ("reauthenticate_nothing", again(false, false, Vec::new(), false), None),
+            ("reauthenticate_passkey", again(false, false, Vec::new(), true), None),
             ("account", overview(true, true, vec!["Google", text], 2), None),
             ("account_unverified", overview(false, false, Vec::new(), 0), None),
             ("logout", Self::Logout { email: text }, None),

@@ -1,20 +1,23 @@
-//! `/account/login`: signs in with a password or a provider, or goes on to an app with the account of the browser.
+//! `/account/login`: signs in with a password, a passkey or a provider, or goes on to an app with the account of the browser.
 
 use super::target::{Parameters, Target};
-use super::{SignInPage, Visit, at_field, provider};
-use crate::api::Api;
+use super::{SignInPage, Visit, at_field, at_passkey, provider};
+use crate::api::{AccountPages, Api};
 use crate::body::{EMAIL, Fields, PASSWORD, REMEMBER};
-use crate::call::Call;
+use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
 use crate::login::log_in;
 use crate::pages::account::{self, PageContent, see_other};
+use crate::pages::passkeys::{self, PasskeyOptions, Signal};
 use crate::pages::session::PageSession;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::{EmailAddress, Password};
 use portcullis_usecases::login::PasswordLogin;
+use portcullis_usecases::passkeys::PasskeyLogIn;
 use portcullis_usecases::tokens::Authenticated;
+use std::sync::Arc;
 
 /// Field of the button that goes on with the account of the browser.
 const ACCOUNT: &str = "account";
@@ -58,6 +61,9 @@ pub(super) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
     }
     let forget = fields.optional(REMEMBER.name).is_none();
     let typed = fields.optional(EMAIL.name).unwrap_or_default();
+    if let Some(credential) = passkeys::credential(&mut fields) {
+        return visit.log_in_with_passkey(credential, forget).await;
+    }
     match credentials(&typed, &mut fields) {
         Ok(input) => visit.log_in(&typed, input, forget).await,
         Err(error) => visit.reader.with_error(visit.form(Some(&typed)), error),
@@ -74,9 +80,14 @@ fn credentials(typed: &str, fields: &mut Fields) -> Result<PasswordLogin, ApiErr
 
 impl Visit<'_> {
     fn form<'b>(&'b self, email: Option<&'b str>) -> PageContent<'b> {
-        let own = self.api.config.account_pages;
+        self.form_with(email, None)
+    }
+
+    fn form_with<'b>(&'b self, email: Option<&'b str>, signal: Option<Signal>) -> PageContent<'b> {
+        let AccountPages { sign_up, reset, .. } = self.api.config.account_pages;
         let (query, app, providers) = (&*self.query, self.target.app(), self.providers());
-        SignInPage::Login { query, email, app, providers, sign_up: own.sign_up, reset: own.reset }.into()
+        let passkey = self.api.passkeys.ceremonies.log_in_options().ok().and_then(PasskeyOptions::request);
+        SignInPage::Login { query, email, app, providers, sign_up, reset, passkey, signal }.into()
     }
 
     pub(super) fn signed_in_already(&self, session: &Authenticated) -> HttpResponse {
@@ -103,6 +114,22 @@ impl Visit<'_> {
             Ok(None) => see_other(&self.path("login", &[])),
             Err(error) => self.unavailable(error),
         }
+    }
+
+    /// Signs in with the response of a passkey.
+    async fn log_in_with_passkey(&self, credential: String, forget: bool) -> HttpResponse {
+        let call = Call::new(self.api, self.request).forgetting(forget);
+        let input = Arc::new(PasskeyLogIn { credential });
+        let error = match call.counted(|api| &api.passkeys.log_in, input.clone(), CallLane::Store).await {
+            Ok(logged_in) => return self.signed_in(&call, logged_in).await,
+            Err(error) => error,
+        };
+        self.refused(None, error).unwrap_or_else(|error| {
+            let is_unknown = error.details.as_ref().is_some_and(|details| details.get("unknown_credential").is_some());
+            let party = self.api.passkeys.ceremonies.party.as_ref().filter(|_| is_unknown);
+            let signal = party.and_then(|party| Signal::unknown(&input.credential, &party.id));
+            self.reader.with_error(self.form_with(None, signal), at_passkey(error))
+        })
     }
 
     /// Signs in with a password.

@@ -212,3 +212,11 @@ pub(crate) fn at_code(error: ApiError) -> ApiError {
         _ => error,
     }
 }
+
+/// Returns the error of a passkey that is not accepted, without a 401 as [`at_code`] does.
+pub(crate) fn at_passkey(error: ApiError) -> ApiError {
+    match error.code {
+        ErrorCode::InvalidCredentials => at_field("body", "passkey_refused", "The passkey is not accepted"),
+        _ => error,
+    }
+}

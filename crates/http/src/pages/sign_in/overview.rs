@@ -26,6 +26,7 @@ pub(super) async fn open(api: Data<Api>, request: HttpRequest, session: PageSess
         email: session.user.email.original(),
         verified: session.user.email_verified_at.is_some(),
         password: identities.password,
+        passkeys: identities.passkeys > 0,
         providers: labels.collect(),
         authenticators: factors.totp.len(),
         recovery_codes: factors.recovery_codes_left,

@@ -2,12 +2,13 @@
 
 use super::login::PROVIDER;
 use super::second_factor::entered;
-use super::{SignInPage, Visit, at_field, provider};
+use super::{SignInPage, Visit, at_field, at_passkey, provider};
 use crate::api::{Api, with_store};
 use crate::body::{Fields, PASSWORD};
 use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
 use crate::pages::account;
+use crate::pages::passkeys::{self, PasskeyOptions};
 use crate::pages::session::{self, PageSession};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -57,25 +58,26 @@ pub(super) async fn submit(
 }
 
 impl Visit<'_> {
-    /// Displays the form. An account without a password signs in with one of its providers again.
+    /// Displays the form. An account without a password presents a passkey, or signs in with a provider again.
     async fn ask_again(&self, session: &Authenticated, error: Option<ApiError>) -> HttpResponse {
-        let mut providers = Vec::new();
-        if !session.has_password {
-            let owner = session.clone();
-            let listed = with_store(self.api.clone(), move |api| api.providers.list.run(&owner)).await;
-            let identities = match listed.and_then(|listed| Ok(listed?)) {
-                Ok(listed) => listed.identities,
-                Err(error) => return self.unavailable(error),
-            };
-            providers = self.providers();
-            providers.retain(|button| identities.iter().any(|identity| identity.provider.as_str() == button.name));
-        }
+        let owner = session.clone();
+        let read = move |api: &Api| {
+            let identities = if owner.has_password { Vec::new() } else { api.providers.list.run(&owner)?.identities };
+            Ok::<_, ApiError>((identities, api.mfa.prepare_reauthentication.run(&owner)?.passkey))
+        };
+        let (identities, passkey) = match with_store(self.api.clone(), read).await.flatten() {
+            Ok(read) => read,
+            Err(error) => return self.unavailable(error),
+        };
+        let mut providers = self.providers();
+        providers.retain(|button| identities.iter().any(|identity| identity.provider.as_str() == button.name));
         let content = SignInPage::Reauthenticate {
             query: &self.query,
             email: session.user.email.original(),
             password: session.has_password,
             second_factor: session.has_password && session.second_factor,
             providers,
+            passkey: passkey.and_then(PasskeyOptions::request),
         };
         match error {
             Some(error) => self.reader.with_error(content.into(), error),
@@ -88,17 +90,27 @@ impl Visit<'_> {
         session: &Authenticated,
         fields: &mut Fields,
     ) -> Result<NewAccessToken, ApiError> {
+        if let Some(credential) = passkeys::credential(fields) {
+            return self.present(session, ReauthenticationProof::Passkey(credential)).await.map_err(at_passkey);
+        }
         let password = fields.optional(PASSWORD.name).filter(|password| !password.is_empty());
         let password = password.ok_or_else(|| at_field(PASSWORD.name, "required", "Field required"))?;
         let code = if session.second_factor { Some(entered(fields)?) } else { None };
         let wrong = if code.is_some() { "password_or_code" } else { "password_wrong" };
-        let input = ReauthenticationInput { session: session.clone(), password: Password::new(password), code };
-        let call = Call::new(self.api, self.request);
-        let again = call.counted(|api| &api.mfa.reauthenticate, input, CallLane::Crypto).await;
-        again.map_err(|error| match error.code {
+        let proof = ReauthenticationProof::Password { password: Password::new(password), code };
+        self.present(session, proof).await.map_err(|error| match error.code {
             // A 401 would request HTTP credentials (RFC 9110 §15.5.2).
             ErrorCode::InvalidCredentials => at_field(PASSWORD.name, wrong, "Wrong password or code"),
             _ => error,
         })
+    }
+
+    async fn present(
+        &self,
+        session: &Authenticated,
+        proof: ReauthenticationProof,
+    ) -> Result<NewAccessToken, ApiError> {
+        let input = ReauthenticationInput { session: session.clone(), proof };
+        Call::new(self.api, self.request).counted(|api| &api.mfa.reauthenticate, input, CallLane::Crypto).await
     }
 }
