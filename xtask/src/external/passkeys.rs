@@ -1,7 +1,8 @@
 //! Exchanges credentials with WebAuthn servers that are not ours: `fido2` (Python) and `@simplewebauthn/server`
-//! (node). Both judge what the software authenticator creates; this service judges what `fido2` creates.
+//! (node). Both judge what the software authenticator creates; this service judges what `fido2` creates. Then Chromium
+//! uses the account pages with a virtual authenticator (`xtask/browser/passkeys.mjs`, pictures in `target/passkeys`).
 
-use super::tools;
+use super::{service::Service, tools};
 use anyhow::Result;
 use std::fs;
 use std::path::Path;
@@ -21,7 +22,12 @@ pub(crate) fn check() -> Result<()> {
         node.arg(oracles.join("simplewebauthn_server.mjs")).arg(cases).env("NODE_MODULES", &modules);
         run("credentials at @simplewebauthn/server", &mut node)?;
     }
-    run("credentials of fido2 here", &mut example(Some(&theirs)))
+    run("credentials of fido2 here", &mut example(Some(&theirs)))?;
+    let service = Service::start_at("localhost", "passkeys", &[])?;
+    let mut people = Command::new("node");
+    people.arg(root().join("xtask/browser/passkeys.mjs")).arg(service.url()).arg(tools::scratch("passkeys/pages")?);
+    people.env("NODE_MODULES", modules).env("CHROMIUM", tools::chromium()?);
+    run("passkeys in the browser", &mut people)
 }
 
 fn example(cases: Option<&Path>) -> Command {

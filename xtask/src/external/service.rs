@@ -18,6 +18,8 @@ const START: Duration = Duration::from_secs(30);
 pub(super) struct Service {
     child: Child,
     address: SocketAddr,
+    /// Host of its URL.
+    host: &'static str,
     /// Working directory; contains `service.log`.
     pub(super) folder: PathBuf,
 }
@@ -30,6 +32,11 @@ impl Service {
 
     /// Like [`start`](Self::start), with further settings.
     pub(super) fn start_with(name: &str, settings: &[(&str, &str)]) -> Result<Self> {
+        Self::start_at("127.0.0.1", name, settings)
+    }
+
+    /// Like [`start_with`](Self::start_with), with a name of this computer as the host of `PUBLIC_URL`.
+    pub(super) fn start_at(host: &'static str, name: &str, settings: &[(&str, &str)]) -> Result<Self> {
         let binary = portcullis(false)?;
         let folder = scratch(&format!("external/{name}"))?;
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
@@ -40,17 +47,17 @@ impl Service {
         // The gates send more requests from one IP address than the limits allow.
         command.env("RATE_LIMIT_ENABLED", "false");
         command.env("HOST", address.ip().to_string()).env("PORT", address.port().to_string());
-        command.env("PUBLIC_URL", format!("http://{address}")).envs(settings.iter().copied());
+        command.env("PUBLIC_URL", format!("http://{host}:{}", address.port())).envs(settings.iter().copied());
         command.stdout(File::create(folder.join("service.log"))?);
         let child = command.spawn().context("portcullis: cannot be started")?;
-        let mut service = Self { child, address, folder };
+        let mut service = Self { child, address, host, folder };
         service.wait()?;
         Ok(service)
     }
 
     /// Returns the base URL.
     pub(super) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}:{}", self.host, self.address.port())
     }
 
     /// Sends a request with a JSON body and returns the status and body of the response.

@@ -26,7 +26,6 @@ pub struct Page<'a> {
     /// Relative path to the folder of the account pages, since the service may be served below a path.
     folder: &'static str,
     site: Site,
-    /// Script of the page, if it uses passkeys.
     script: Option<&'static str>,
     error: Option<FormError>,
     #[serde(flatten)]

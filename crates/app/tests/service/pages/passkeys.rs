@@ -47,13 +47,6 @@ impl Visitor<'_> {
         (key, reply)
     }
 
-    /// Makes the authentication of the session too old for changes.
-    fn authenticated_earlier(&self) {
-        let at = self.service.database.ago(601);
-        let sid = self.sid();
-        self.service.database.execute(&format!("UPDATE sessions SET authenticated_at = {at} WHERE sid = '{sid}'"));
-    }
-
     fn methods(&self) -> Vec<String> {
         self.service.database.texts("methods", &format!("FROM sessions WHERE sid = '{}'", self.sid()))
     }
