@@ -119,7 +119,7 @@ fn c2_23_a_wrong_passkey_leaves_the_token_good(home: &Home) {
     home.second(token, &json!({"credential": "x"})).expect_error(422, "VALIDATION_ERROR");
     home.second(token, &json!({})).expect_error(422, "VALIDATION_ERROR");
     let right = sign(&mut holder.factor.key);
-    home.second(&other.details()["mfa_token"].as_str().unwrap().to_owned(), &right).wrong_passkey();
+    home.second(other.details()["mfa_token"].as_str().unwrap(), &right).wrong_passkey();
     home.second("x", &right).invalid();
     home.second(token, &right).expect(200);
 }

@@ -106,6 +106,9 @@ enum Use {
     SecondFactor,
     Reauthenticate,
 }
+/// Change of a ceremony before the authenticator responds.
+type Change = fn(&mut Ceremony);
+
 use Use::{LogIn, Reauthenticate, Register, RegisterFactor, SecondFactor};
 
 const USES: [Use; 5] = [Register, RegisterFactor, LogIn, SecondFactor, Reauthenticate];

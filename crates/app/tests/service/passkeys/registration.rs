@@ -111,7 +111,7 @@ fn c2_4_the_user_is_verified_unless_it_is_a_second_factor(home: &Home) {
 }
 
 fn c2_4_the_key_and_its_data_are_checked(home: &Home) {
-    let changes: [(fn(&mut Ceremony), &str); 8] = [
+    let changes: [(Change, &str); 8] = [
         // ES384 in place of ES256; EdDSA with the key of ES256; a point that is not on the curve.
         (|ceremony| drop(ceremony.public_key.splice(4..5, [0x38, 0x22])), "algorithm"),
         (|ceremony| ceremony.public_key[4] = 0x27, "algorithm"),

@@ -11,8 +11,6 @@ on_both_databases!(
     c2_18_options_store_nothing_and_a_used_challenge_its_digest,
 );
 
-type Change = fn(&mut Ceremony);
-
 /// Changes of what is signed for, and the code of a registration.
 const CHANGES: [(Change, &str); 17] = [
     (|ceremony| ceremony.kind = "webauthn.other".to_owned(), "type"),

@@ -195,19 +195,6 @@ impl<'a> SignInPage<'a> {
             Self::Reauthenticate { query, email: text, password, second_factor, providers, passkey }
         };
         let second = |trust, app| Self::SecondFactor { query, trust, app, passkey: passkey(trust) };
-        let overview = |verified, password, providers, authenticators| {
-            let recovery_codes = if authenticators > 0 { 7 } else { 0 };
-            let passkeys = verified;
-            Self::Overview(Overview {
-                email: text,
-                verified,
-                password,
-                passkeys,
-                providers,
-                authenticators,
-                recovery_codes,
-            })
-        };
         vec![
             ("login", login(None, None, providers(), true), None),
             ("login_app", login(Some(text), Some("app.example.org"), Vec::new(), false), None),
@@ -240,12 +227,19 @@ impl<'a> SignInPage<'a> {
             ("reauthenticate_provider", again(false, false, providers(), false), None),
             ("reauthenticate_nothing", again(false, false, Vec::new(), false), None),
             ("reauthenticate_passkey", again(false, false, Vec::new(), true), None),
-            ("account", overview(true, true, vec!["Google", text], 2), None),
-            ("account_unverified", overview(false, false, Vec::new(), 0), None),
+            ("account", Self::overview_sample(text, true, vec!["Google", text]), None),
+            ("account_unverified", Self::overview_sample(text, false, Vec::new()), None),
             ("logout", Self::Logout { email: text }, None),
             ("logged_out", Self::LoggedOut {}, None),
             ("continue_to_app", Self::ContinueToApp { app: text, url: text }, None),
             ("returning", Self::Returning { url: text }, None),
         ]
+    }
+
+    /// Returns the page of an account that has everything of its kind, or nothing.
+    const fn overview_sample(email: &'a str, has_all: bool, providers: Vec<&'a str>) -> Self {
+        let (authenticators, recovery_codes) = if has_all { (2, 7) } else { (0, 0) };
+        let (verified, password, passkeys) = (has_all, has_all, has_all);
+        Self::Overview(Overview { email, verified, password, passkeys, providers, authenticators, recovery_codes })
     }
 }
