@@ -32,7 +32,7 @@ impl PasskeyOptions {
 
     /// Returns options for samples.
     pub(super) fn sample(text: &str) -> Self {
-        Self(json!({ "challenge": text }).to_string())
+        Self(text.to_owned())
     }
 }
 
@@ -52,7 +52,7 @@ impl Signal {
 
     /// Returns a signal for samples.
     pub(super) fn sample(text: &str) -> Self {
-        Self { method: "signalUnknownCredential", argument: json!({ "credentialId": text }).to_string() }
+        Self { method: "signalUnknownCredential", argument: text.to_owned() }
     }
 }
 

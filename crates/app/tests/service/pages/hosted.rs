@@ -243,7 +243,7 @@ fn c5_15_the_parameters_survive_every_detour(site: Site) {
     }
     // A wrong password, then the second factor with a wrong code.
     let wrong = visitor.submit(&path, &[("email", &enrolled.account.email), ("password", "x")]).page(422);
-    assert_eq!(links(&wrong).len(), 3);
+    assert_eq!(links(&wrong).len(), 4);
     let reply = visitor.log_in(&app_query(), &enrolled.account);
     let factor = super::resolve(&reply.location());
     assert_eq!(links(&visitor.open(&factor).page(200)).len(), 2);

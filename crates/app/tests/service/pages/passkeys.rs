@@ -137,7 +137,7 @@ fn c5_22_a_security_key_is_the_second_step(site: Site) {
     other.submit("/account/logout", &[]);
     assert_eq!(other.log_in("", &account).location(), "../account");
     // Without its last factor, the account signs in with the password alone.
-    let id = site.database.texts("id", &format!("FROM passkeys WHERE user_id = {}", account.id)).remove(0);
+    let id = site.database.texts("passkey_id", &format!("FROM passkeys WHERE user_id = {}", account.id)).remove(0);
     let removed = visitor.submit(SECURITY, &[("action", "remove_passkey"), ("id", &id)]);
     assert_eq!(removed.location(), "security?done=second_step_off");
     assert_eq!(Visitor::new(&site).log_in("", &account).location(), "../account");
@@ -158,7 +158,7 @@ fn c5_22_a_passkey_makes_the_authentication_recent(site: Site) {
     assert_eq!(visitor.present(&again, &mut key).location(), PASSKEY);
     visitor.open(PASSKEY).page(200);
     // An account without a password and without another way has its passkey.
-    site.database.execute(&format!("UPDATE users SET hashed_password = NULL WHERE id = {}", account.id));
+    site.database.execute(&format!("UPDATE users SET no_password_hash = hashed_password WHERE id = {}", account.id));
     visitor.authenticated_earlier();
     let page = visitor.open(&again).page(200);
     assert!(page.contains("data-passkey") && !page.contains("name=\"password\""), "{page}");

@@ -164,7 +164,7 @@ fn c5_21_reasons_are_on_the_page(home: &'static Home) {
     let page = visitor.open(reply.location().strip_prefix("../../..").unwrap());
     assert!(page.problem(200).starts_with("The sign-in was canceled"), "{}", page.text());
     for odd in ["", "x", "%3Cscript%3E"] {
-        assert!(!visitor.open(&format!("/account/login?error={odd}")).page(200).contains("role=\"alert\""));
+        assert!(!visitor.open(&format!("/account/login?error={odd}")).page(200).contains("id=\"problem\""));
     }
     assert!(!visitor.is_signed_in());
 }
