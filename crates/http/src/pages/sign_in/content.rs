@@ -227,8 +227,8 @@ impl<'a> SignInPage<'a> {
             ("reauthenticate_provider", again(false, false, providers(), false), None),
             ("reauthenticate_nothing", again(false, false, Vec::new(), false), None),
             ("reauthenticate_passkey", again(false, false, Vec::new(), true), None),
-            ("account", Self::overview_sample(text, true, vec!["Google", text]), None),
-            ("account_unverified", Self::overview_sample(text, false, Vec::new()), None),
+            ("account", Self::Overview(Overview::sample(text, vec!["Google", text])), None),
+            ("account_unverified", Self::Overview(Overview::sample(text, Vec::new())), None),
             ("logout", Self::Logout { email: text }, None),
             ("logged_out", Self::LoggedOut {}, None),
             ("continue_to_app", Self::ContinueToApp { app: text, url: text }, None),
@@ -241,5 +241,14 @@ impl<'a> SignInPage<'a> {
         let (authenticators, recovery_codes) = if has_all { (2, 7) } else { (0, 0) };
         let (verified, password, passkeys) = (has_all, has_all, has_all);
         Self::Overview(Overview { email, verified, password, passkeys, providers, authenticators, recovery_codes })
+    }
+}
+
+impl<'a> Overview<'a> {
+    /// Returns an account for samples, which has everything or nothing.
+    fn sample(email: &'a str, providers: Vec<&'a str>) -> Self {
+        let (all, authenticators) = (!providers.is_empty(), providers.len());
+        let recovery_codes = if all { 7 } else { 0 };
+        Self { email, verified: all, password: all, passkeys: all, providers, authenticators, recovery_codes }
     }
 }
