@@ -199,7 +199,7 @@ fn c2_19_a_counter_that_does_not_grow_is_refused(backend: Backend) {
     };
     for counter in [5, 4, 0] {
         service.send_sign_in("", &sign(counter, false)).wrong_passkey();
-        // Whoever cannot sign reports no copy.
+        // A forged signature does not report a copy.
         service.send_sign_in("", &sign(counter, true)).wrong_passkey();
     }
     assert_eq!((warnings(), stored()), (3, vec!["5".to_owned()]));
