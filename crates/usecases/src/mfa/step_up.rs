@@ -51,7 +51,7 @@ pub struct StepUp {
 }
 
 impl StepUp {
-    /// Returns whether a session was authenticated recently, as far as known. [`require`](Self::require) decides.
+    /// Returns whether a session was authenticated recently, as far as known. `require` decides.
     #[must_use]
     pub fn is_recent(&self, session: &Authenticated) -> bool {
         self.policy.is_recent(session.authentication.as_ref(), session.second_factor, self.clock.now())
