@@ -10,7 +10,7 @@ const XTASK: &str = include_str!("../../../../xtask/src/main.rs");
 /// Call to the service in the README. Elsewhere `localhost` is plain text, such as a pattern for a link.
 const CALL: &str = "curl -s localhost:8000";
 /// Address of the service in the README, used in the links of its emails.
-const ADDRESS: &str = "127.0.0.1:8000";
+const ADDRESS: &str = "localhost:8000";
 /// Separator that the shell prints between two blocks.
 const BETWEEN: &str = "=== next block ===";
 
