@@ -202,6 +202,8 @@ pub struct HttpConfig {
     pub app_name: String,
     /// Origin of `PUBLIC_URL` as browsers spell it; the service's pages are served there.
     pub public_origin: String,
+    /// Origins on other domains that may use passkeys of this service; none: the list is not served.
+    pub related_origins: Vec<String>,
     /// Path of `PUBLIC_URL` without a trailing slash; empty if the service is served at the root.
     pub public_path: String,
     /// Account pages that this service serves itself.

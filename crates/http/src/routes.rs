@@ -3,7 +3,9 @@
 
 use crate::api::{AccountPages, Api};
 use crate::body::{self, Input};
-use crate::{health, keys, login, mfa, pages, providers, recovery, registration, sessions, tokens, verification};
+use crate::{
+    health, keys, login, mfa, pages, passkeys, providers, recovery, registration, sessions, tokens, verification,
+};
 use actix_web::guard::fn_guard;
 use actix_web::http::Method;
 use actix_web::web::Data;

@@ -19,7 +19,9 @@ const MAX_SUBJECT: usize = 200;
 const FILLED: [(&str, &[&str]); 10] = [
     ("link_identity", &["provider"]),
     ("continue", &["provider"]),
-    ("login", &["provider"]),
+    ("login", &["provider", "app"]),
+    ("continue_as", &["app"]),
+    ("to_app", &["app"]),
     ("identities", &["provider", "when"]),
     ("security", &["when", "count"]),
     ("passkeys", &["when"]),

@@ -53,6 +53,19 @@ const BUILT_IN: &[(&str, &str)] = files![
     "pages/email.html",
     "pages/delete.html",
     "pages/deleted.html",
+    "pages/continue_as.html",
+    "pages/second_factor.html",
+    "pages/enrol.html",
+    "pages/enrol_code.html",
+    "pages/sign_in_codes.html",
+    "pages/register.html",
+    "pages/check_inbox.html",
+    "pages/reauthenticate.html",
+    "pages/account.html",
+    "pages/logout.html",
+    "pages/logged_out.html",
+    "pages/continue_to_app.html",
+    "pages/returning.html",
 ];
 
 /// Error for a template that cannot be used: its name and the reason, in one line.

@@ -19,6 +19,7 @@ mod metrics;
 mod mfa;
 mod misspelt;
 mod pages;
+mod passkeys;
 mod passwords;
 mod print;
 mod providers;
@@ -43,6 +44,7 @@ pub(crate) use mail::Mail;
 pub(crate) use metrics::Metrics;
 pub(crate) use mfa::Mfa;
 pub(crate) use pages::Pages;
+pub(crate) use passkeys::Passkeys;
 pub(crate) use passwords::Passwords;
 pub(crate) use print::printed;
 pub use print::render;
@@ -60,7 +62,7 @@ use setting::Setting;
 use std::ops::Deref;
 
 /// All settings, in the order of `config print`.
-const SETTINGS: [&[Setting]; 15] = [
+const SETTINGS: [&[Setting]; 16] = [
     &database::SETTINGS,
     &tokens::SETTINGS,
     &keys::SETTINGS,

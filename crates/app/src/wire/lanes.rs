@@ -21,8 +21,7 @@ const STORE_LANE: LaneSettings =
 const LIMITS_LANE: LaneSettings = LaneSettings { width: 8, ..STORE_LANE };
 /// Lane of calls to an identity provider. A job makes up to four calls of up to 5 s: discovery, token, keys and
 /// userinfo.
-const OUTBOUND_LANE: LaneSettings =
-    LaneSettings { width: 16, queue: 64, deadline: OUTBOUND_DEADLINE, ..STORE_LANE };
+const OUTBOUND_LANE: LaneSettings = LaneSettings { width: 16, queue: 64, deadline: OUTBOUND_DEADLINE, ..STORE_LANE };
 /// Maximum duration of a job that calls providers, waiting included.
 const OUTBOUND_DEADLINE: Duration = Duration::from_secs(26);
 /// Maximum number of requests that wait for a connection.

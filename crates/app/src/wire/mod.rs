@@ -143,6 +143,7 @@ fn http(settings: &Settings) -> HttpConfig {
     let is_https = settings.mail.public_origin.starts_with("https://");
     HttpConfig {
         account_pages: AccountPages { verify, reset, enabled: settings.pages.enabled, sign_up: settings.pages.sign_up },
+        related_origins: settings.passkeys.related_origins.clone(),
         app_name: settings.server.app_name.clone(),
         public_origin: settings.mail.public_origin.clone(),
         brand: settings.pages.brand.clone(),

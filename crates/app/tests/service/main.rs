@@ -22,6 +22,7 @@ mod limits;
 mod mail;
 mod mfa;
 mod pages;
+mod passkeys;
 mod prelude;
 mod process;
 mod providers;

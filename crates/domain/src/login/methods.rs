@@ -106,6 +106,13 @@ impl Methods {
         if other.are_multi_factor() { all.with_multi_factor() } else { all }
     }
 
+    /// Returns whether the set is a passkey alone, which did not verify the user.
+    #[must_use]
+    pub const fn are_single_key(self) -> bool {
+        let known = self.contain(Method::Password) || self.contain(Method::Federated);
+        self.contain_key() && !known && !self.are_multi_factor()
+    }
+
     /// Returns whether the set contains a passkey.
     #[must_use]
     pub const fn contain_key(self) -> bool {

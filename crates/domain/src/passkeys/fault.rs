@@ -21,7 +21,7 @@ pub enum PasskeyFault {
     Type,
     /// No account has the credential, or another account than the expected one.
     Unknown,
-    /// Nobody was present.
+    /// The user was not present.
     UserPresence,
     /// The user was not verified, but must be.
     UserVerification,

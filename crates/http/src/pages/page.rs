@@ -24,7 +24,7 @@ pub struct Page<'a> {
     #[serde(skip)]
     pub language: Language,
     /// Relative path to the folder of the account pages, since the service may be served below a path.
-    folder: &'static str,
+    folder: String,
     site: Site,
     script: Option<&'static str>,
     error: Option<FormError>,
@@ -226,20 +226,28 @@ type SampleError = (ErrorText, Option<&'static str>);
 
 impl<'a> Page<'a> {
     pub(crate) fn new(language: Language, content: PageContent<'a>, error: Option<FormError>) -> Self {
-        let folder = match content {
-            PageContent::Home { .. } | PageContent::Failed { folder: "account/" } => "account/",
-            // Below /auth/providers/{name}/.
-            PageContent::SignInFailed { .. } | PageContent::LinkIdentity { .. } | PageContent::Continue { .. } => {
-                "../../../account/"
-            }
-            _ => "",
+        let usual = match content {
+            PageContent::Home { .. } => "/",
+            PageContent::SignIn(SignInPage::Overview(_)) => "/account",
+            PageContent::SignInFailed { .. }
+            | PageContent::LinkIdentity { .. }
+            | PageContent::Continue { .. }
+            | PageContent::SignIn(SignInPage::Returning { .. }) => "/auth/providers/corp/callback",
+            _ => "/account/login",
         };
         let site = Site::new(&Brand::default(), false);
         let script = content.uses_passkeys().then_some(PASSKEYS);
         Self { language, folder: String::new(), site, script, error, content }.at(usual)
     }
 
-    /// Returns the page with the style and links of a service.
+    /// Sets the path that the page is served at.
+    pub(crate) fn at(self, path: &str) -> Self {
+        let base = "../".repeat(path.matches('/').count().saturating_sub(1));
+        let folder = if path.starts_with("/account/") { String::new() } else { format!("{base}account/") };
+        Self { folder, ..self }
+    }
+
+    /// Sets the style and links of the service.
     pub(super) fn of(self, site: Site) -> Self {
         Self { site, ..self }
     }
@@ -349,13 +357,30 @@ impl PageContent<'_> {
 }
 
 impl<'a> PageContent<'a> {
-    /// Returns whether the page needs the script.
-    const fn uses_passkeys(&self) -> bool {
-        match self {
-            Self::SignIn(page) => page.uses_passkeys(),
-            Self::Settings(page) => page.uses_passkeys(),
-            _ => false,
+    /// Returns the pages that links in emails open for [`Page::samples`].
+    fn link_samples(text: &'a str) -> Vec<(String, Self, Option<SampleError>)> {
+        let mut samples = Vec::new();
+        let mut add = |name: String, content, error| samples.push((name, content, error));
+        let confirm = |purpose, asks_password| Self::Confirm { token: text, purpose, asks_password };
+        for purpose in [Purpose::VerifyEmail, Purpose::ChangeEmail, Purpose::UndoEmailChange].map(Purpose::as_str) {
+            add(format!("confirm_{purpose}"), confirm(purpose, false), None);
+            add(format!("confirm_{purpose}_password"), confirm(purpose, true), None);
+            let others_signed_out = purpose != Purpose::UndoEmailChange.as_str();
+            let confirmed =
+                Self::Confirmed { purpose, email: text, others_signed_out, offer: None, sign_in: Some("login") };
+            add(format!("confirmed_{purpose}"), confirmed, None);
         }
+        let wrong = Some((ErrorText::WrongPassword, Some("password")));
+        add("confirm_wrong_password".to_owned(), confirm("verify_email", true), wrong);
+        for (name, purpose, reason) in [
+            ("confirmed_password_removed", "verify_email", OfferReason::PasswordRemoved),
+            ("confirmed_password_at_risk", "undo_email", OfferReason::PasswordAtRisk),
+        ] {
+            let offer = Some(PasswordOffer { reason, token: text.to_owned() });
+            let (others_signed_out, sign_in) = (false, None);
+            add(name.to_owned(), Self::Confirmed { purpose, email: text, others_signed_out, offer, sign_in }, None);
+        }
+        samples
     }
 
     /// Returns the pages of sign-in with providers for [`Page::samples`].

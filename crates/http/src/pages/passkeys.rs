@@ -1,5 +1,6 @@
 //! What the script of the account pages (`assets/passkeys.js`) gets in a page: options and signals, as JSON.
 
+use super::page::PageContent;
 use crate::body::{CREDENTIAL, Fields};
 use crate::passkeys::{PublicKeyCreationOptions, PublicKeyRequestOptions, SignalResponse};
 use portcullis_usecases::passkeys::{CreationOptions, PasskeysListed, RequestOptions};
@@ -53,6 +54,17 @@ impl Signal {
     /// Returns a signal for samples.
     pub(super) fn sample(text: &str) -> Self {
         Self { method: "signalUnknownCredential", argument: text.to_owned() }
+    }
+}
+
+impl PageContent<'_> {
+    /// Returns whether the page needs the script.
+    pub(super) const fn uses_passkeys(&self) -> bool {
+        match self {
+            Self::SignIn(page) => page.uses_passkeys(),
+            Self::Settings(page) => page.uses_passkeys(),
+            _ => false,
+        }
     }
 }
 

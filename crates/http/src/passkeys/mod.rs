@@ -4,7 +4,9 @@ mod dto;
 mod options;
 
 pub(crate) use dto::SignalResponse;
-pub(crate) use options::{PublicKeyCreationOptions, PublicKeyRequestOptions};
+pub(crate) use options::{
+    CredentialParameters, CredentialReference, PublicKeyCreationOptions, PublicKeyRequestOptions,
+};
 
 use crate::api::{Api, with_store};
 use crate::body::Body;

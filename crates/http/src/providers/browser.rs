@@ -1,7 +1,7 @@
 //! Requests of a browser on its way to a provider and back. Errors are pages, since a person sees them.
 
 use super::query::{CallbackQuery, StartError, StartQuery};
-use super::{state_too_long, unknown_provider, with_providers};
+use super::{state_too_long, unknown_provider, with_provider};
 use crate::api::{Api, with_store};
 use crate::body;
 use crate::call::Call;

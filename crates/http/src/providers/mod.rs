@@ -140,8 +140,9 @@ async fn id_token(
     let (input, forget) = body.0;
     let call = Call::new(&api, &request).forgetting(forget);
     call.count().await?;
-    let input = IdTokenSignIn { provider: path.into_inner().name, ..input };
-    let verified = with_providers(&api, move |api| api.providers.native.verify(&input)).await?;
+    let name = path.into_inner().name;
+    let input = IdTokenSignIn { provider: name.clone(), ..input };
+    let verified = with_provider(&api, &name, move |api| api.providers.native.verify(&input)).await?;
     let verified = verified.map_err(IdTokenReason::from)?;
     let logged_in = call.counted(|api| &api.providers.native, verified, CallLane::Store).await?;
     Ok(Issued::from(logged_in).reply(&call, transport, identity))
@@ -174,14 +175,8 @@ async fn unlink(
     Ok(NoContent::default())
 }
 
-/// Charges the source for a call without a bearer token.
-pub(crate) async fn count(api: &Data<Api>, call: &Call<'_>) -> Result<(), ApiError> {
-    let source = call.address.address.map(Source::from_ip);
-    limits::admit(api, &call.address, Attempt::Call(source)).await.map(drop)
-}
-
-/// Runs work that may call a provider.
-async fn with_providers<T: Send + 'static>(
+/// Runs work that may call a provider, in the provider's lane.
+async fn with_provider<T: Send + 'static>(
     api: &Data<Api>,
     name: &str,
     work: impl FnOnce(&Api) -> T + Send + 'static,

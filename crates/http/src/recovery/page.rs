@@ -2,7 +2,7 @@
 
 use super::{ask, one_time_token, set};
 use crate::api::Api;
-use crate::body::{Fields, NEW_PASSWORD, REMOVE_OTHERS};
+use crate::body::{Fields, Member, NEW_PASSWORD, REMOVE_OTHERS};
 use crate::errors::{ApiError, FieldError};
 use crate::pages::account::{self, AccountPage, PageContent, PageContext};
 use crate::pages::sign_in;
@@ -48,14 +48,17 @@ pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
     let Some(token) = fields.optional(TOKEN) else { return send(&api, &request, &reader, &mut fields).await };
     // Browsers send only a checked box.
     let remove_others = fields.optional(REMOVE_OTHERS.name).is_some();
-    let input =
-        chosen(fields, &api).and_then(|new| Ok(PasswordReset { token: one_time_token(&token)?, new, remove_others }));
+    let input = chosen(fields, NEW_PASSWORD, &api)
+        .and_then(|new| Ok(PasswordReset { token: one_time_token(&token)?, new, remove_others }));
     let saved = match input {
         Ok(input) => set(&api, &request, input).await,
         Err(error) => Err(error),
     };
     match saved {
-        Ok(cookie) => with_cookie(reader.ok(PageContent::PasswordChanged {}), cookie),
+        Ok(cookie) => {
+            let sign_in = sign_in::sign_in_link(&request, &api);
+            with_cookie(reader.ok(PageContent::PasswordChanged { sign_in: sign_in.as_deref() }), cookie)
+        }
         Err(error) => refused(&reader, PageContent::NewPassword { token: &token, remove_others }, error),
     }
 }

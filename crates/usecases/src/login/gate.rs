@@ -9,8 +9,10 @@ use crate::mfa::{Challenge, Factors};
 use crate::passkeys::PasskeyCeremonies;
 use crate::sessions::{BeginSession, Entry, Uses};
 use portcullis_domain::login::{EntryPolicy, EntryRejection, LoginRejection, Methods, Owner, SignIn, Standing};
+use portcullis_domain::mfa::TotpFactor;
+use portcullis_domain::passkeys::PasskeyPurpose;
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::{DeviceHash, Session};
+use portcullis_domain::sessions::{DeviceHash, Session, SessionId};
 use portcullis_domain::tokens::{ChallengeClaims, ChallengePurpose, Claims};
 use portcullis_ports::{StoreError, StoreExt, Tx};
 use std::sync::Arc;
@@ -47,6 +49,7 @@ impl Gate {
             session_id,
             device: known.unwrap_or_else(|| devices.new_device()),
             is_known: known.is_some(),
+            page: None,
             needs_lock: true,
             caller,
             admission,

@@ -41,18 +41,8 @@ pub(super) fn federated_entry<'a>(
     (caller, admission): (&'a Caller, &'a Admission),
 ) -> Entry<'a> {
     let methods = Methods::from(Method::Federated);
-    Entry {
-        owner,
-        email,
-        methods: if multi_factor { methods.with_provider_factors() } else { methods },
-        session_id,
-        device: known.unwrap_or_else(|| devices.new_device()),
-        is_known: known.is_some(),
-        page: None,
-        needs_lock: true,
-        caller,
-        admission,
-    }
+    let methods = if multi_factor { methods.with_provider_factors() } else { methods };
+    gate.entry(owner, (methods, session_id), (caller, admission))
 }
 
 /// Creates the entry of an app that continues a session of the account pages. The device was recognized when that

@@ -4,15 +4,13 @@ use crate::mail_fixtures::Meanwhile;
 use crate::world::World;
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::login::{EntryPolicy, StepUpPolicy};
 use portcullis_domain::providers::CodeVerifier;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{EndReason, EventKind, SessionId};
 use portcullis_ports::{Store, StoreExt};
-use portcullis_usecases::login::{Gate, LoggedIn};
-use portcullis_usecases::mfa::StepUp;
+use portcullis_usecases::login::LoggedIn;
 use portcullis_usecases::providers::{AppSignIn, CodeExchange, ContinueInApp, ExchangeCode, Providers};
-use portcullis_usecases::sessions::{BeginSession, PageSessions};
+use portcullis_usecases::sessions::PageSessions;
 use portcullis_usecases::tokens::{Authenticated, TokenError};
 use portcullis_usecases::{Caller, Counted};
 use std::sync::Arc;
@@ -24,7 +22,7 @@ fn pages(world: &World) -> PageSessions {
         authenticator: world.devices.authenticator.clone(),
         store: world.store.clone(),
         sessions: world.sessions,
-        step_up: Arc::new(StepUp { policy: StepUpPolicy::default(), clock: world.clock.clone() }),
+        step_up: world.step_up(),
         clock: world.clock.clone(),
     }
 }
@@ -40,20 +38,6 @@ fn signed_in(world: &World) -> LoggedIn {
     world.log_in("ada@example.org", "correct horse").unwrap()
 }
 
-fn gate(world: &World, store: &Arc<dyn Store>) -> Arc<Gate> {
-    let beginning = BeginSession {
-        store: store.clone(),
-        issuance: world.issuance.clone(),
-        sessions: world.sessions,
-        devices: world.devices.clone(),
-        outbox: world.outbox.clone(),
-        always_claims: false,
-        clock: world.clock.clone(),
-    };
-    let policy = EntryPolicy { verified_email: world.require_verified_email, ..EntryPolicy::default() };
-    Arc::new(Gate { policy, beginning })
-}
-
 /// Asks for a code, as the page does after a press of its button.
 fn code(world: &World, session: (UserId, SessionId)) -> Option<CodeExchange> {
     let verifier = CodeVerifier::from_random([7; 32]);
@@ -62,7 +46,7 @@ fn code(world: &World, session: (UserId, SessionId)) -> Option<CodeExchange> {
     let providers = Providers { public_url: "https://id.example.org".to_owned(), ..Providers::default() };
     let issue = ContinueInApp {
         providers: Arc::new(providers),
-        gate: gate(world, &store),
+        gate: world.verb_on(store.clone()).gate,
         store,
         entropy: world.issuance.entropy.clone(),
         clock: world.clock.clone(),
@@ -73,7 +57,7 @@ fn code(world: &World, session: (UserId, SessionId)) -> Option<CodeExchange> {
 }
 
 fn exchange(world: &World, store: Arc<dyn Store>, input: &CodeExchange) -> Result<LoggedIn, ErrorCode> {
-    let (gate, limits, clock) = (gate(world, &store), world.limits.clone(), world.clock.clone());
+    let (gate, limits, clock) = (world.verb_on(store.clone()).gate, world.limits.clone(), world.clock.clone());
     ExchangeCode { store, gate, limits, clock }.run(input, &Caller::default()).map_err(|error| error.code())
 }
 

@@ -5,7 +5,7 @@ use crate::harness::passkeys::{SoftwarePasskey, UP, new_key};
 use crate::harness::totp::Authenticator;
 use crate::pages::Visitor;
 use crate::prelude::*;
-use crate::providers::{Home, Person, code_at, hosted_query};
+use crate::providers::{Home, PUBLIC_URL, Person, code_at, hosted_query};
 use std::collections::BTreeSet;
 
 on_both_databases!(
@@ -52,7 +52,7 @@ const NEVER: Expected = (0, "");
 type Way = fn(&House, State) -> Reply;
 
 /// Operation, a name for it, how it is called and the answer in each state.
-const WAYS: [(&str, &str, Way, [Expected; 7]); 7] = [
+const WAYS: [(&str, &str, Way, [Expected; 7]); 10] = [
     ("POST /auth/login", "JSON", json_login, [IN, MFA, ENROL, CREDENTIALS, UNVERIFIED, LIMITED, IN]),
     ("POST /auth/login", "form", form_login, [IN, MFA, ENROL, CREDENTIALS, UNVERIFIED, LIMITED, IN]),
     ("POST /auth/mfa/verify", "code", verify, [REFUSED, IN, INVALID, REFUSED, UNVERIFIED, LIMITED, IN]),

@@ -23,7 +23,18 @@
 //! | C5.19 | logout |
 //! | C5.20 | six languages |
 //! | C5.21 | providers lead to a session of the pages |
-//! | C5.22 | passkeys: sign-in, second factor, recent authentication, the list; the script |
+//! | C5.22 | `/account/password` changes the password, or sets the first one |
+//! | C5.23 | `/account/security`, `/account/authenticator`: authenticator apps, by QR code or secret |
+//! | C5.24 | recovery codes, displayed once |
+//! | C5.25 | remembered devices |
+//! | C5.26 | `/account/identities`: connect, disconnect |
+//! | C5.27 | `/account/sessions`: end one, the others, all |
+//! | C5.28 | `/account/email` |
+//! | C5.29 | `/account/delete` |
+//! | C5.30 | an action that needs recent authentication asks for it on the way and returns |
+//! | C5.31 | `PAGE_STYLE`, `PAGE_LOGO` |
+//! | C5.32 | the page of a reset also removes other sign-in methods |
+//! | C5.33 | passkeys: sign-in, second factor, recent authentication, the list; the script |
 
 mod brand;
 mod examples;

@@ -12,14 +12,14 @@ const SECURITY: &str = "/account/security";
 const REFUSED: &str = "This passkey can't be used here. Try again, or sign in another way.";
 
 on_both_databases!(
-    c5_22_a_passkey_signs_in_and_goes_on,
-    c5_22_a_passkey_that_is_wrong_signs_no_one_in,
-    c5_22_a_security_key_is_the_second_step,
-    c5_22_a_passkey_makes_the_authentication_recent,
-    c5_22_a_passkey_is_added_renamed_and_removed,
-    c5_22_what_is_wrong_with_a_new_passkey_is_on_its_page,
-    c5_22_pages_have_the_script_only_for_passkeys,
-    c5_22_without_passkeys_the_pages_are_as_before,
+    c5_33_a_passkey_signs_in_and_goes_on,
+    c5_33_a_passkey_that_is_wrong_signs_no_one_in,
+    c5_33_a_security_key_is_the_second_step,
+    c5_33_a_passkey_makes_the_authentication_recent,
+    c5_33_a_passkey_is_added_renamed_and_removed,
+    c5_33_what_is_wrong_with_a_new_passkey_is_on_its_page,
+    c5_33_pages_have_the_script_only_for_passkeys,
+    c5_33_without_passkeys_the_pages_are_as_before,
 );
 
 /// Returns a JSON attribute of a page.
@@ -59,7 +59,7 @@ fn security_key() -> SoftwarePasskey {
     key
 }
 
-fn c5_22_a_passkey_signs_in_and_goes_on(site: Site) {
+fn c5_33_a_passkey_signs_in_and_goes_on(site: Site) {
     let account = site.account();
     let (mut key, added) = Visitor::signed_in(&site, &account).add(new_key(OWN), PASSKEY);
     assert_eq!(added.location(), "security?done=passkey_added");
@@ -82,7 +82,7 @@ fn c5_22_a_passkey_signs_in_and_goes_on(site: Site) {
     assert_eq!(cookie.max_age(), None, "until the browser closes");
 }
 
-fn c5_22_a_passkey_that_is_wrong_signs_no_one_in(site: Site) {
+fn c5_33_a_passkey_that_is_wrong_signs_no_one_in(site: Site) {
     let account = site.account();
     let (mut key, _) = Visitor::signed_in(&site, &account).add(new_key(OWN), PASSKEY);
     let mut visitor = Visitor::new(&site);
@@ -111,7 +111,7 @@ fn c5_22_a_passkey_that_is_wrong_signs_no_one_in(site: Site) {
     call.fields(&[("credential", &credential)]).send().page(403);
 }
 
-fn c5_22_a_security_key_is_the_second_step(site: Site) {
+fn c5_33_a_security_key_is_the_second_step(site: Site) {
     let account = site.account();
     let mut visitor = Visitor::signed_in(&site, &account);
     let path = format!("{PASSKEY}?second_factor=true");
@@ -143,7 +143,7 @@ fn c5_22_a_security_key_is_the_second_step(site: Site) {
     assert_eq!(Visitor::new(&site).log_in("", &account).location(), "../account");
 }
 
-fn c5_22_a_passkey_makes_the_authentication_recent(site: Site) {
+fn c5_33_a_passkey_makes_the_authentication_recent(site: Site) {
     let account = site.account();
     let mut visitor = Visitor::signed_in(&site, &account);
     let (mut key, _) = visitor.add(new_key(OWN), PASSKEY);
@@ -165,7 +165,7 @@ fn c5_22_a_passkey_makes_the_authentication_recent(site: Site) {
     assert_eq!(visitor.present(&again, &mut key).location(), PASSKEY);
 }
 
-fn c5_22_a_passkey_is_added_renamed_and_removed(site: Site) {
+fn c5_33_a_passkey_is_added_renamed_and_removed(site: Site) {
     let account = site.account();
     let mut visitor = Visitor::signed_in(&site, &account);
     let (key, added) = visitor.add(new_key(OWN), PASSKEY);
@@ -193,7 +193,7 @@ fn c5_22_a_passkey_is_added_renamed_and_removed(site: Site) {
     assert_eq!(attribute(&listed, "argument")["allAcceptedCredentialIds"], json!([]));
 }
 
-fn c5_22_what_is_wrong_with_a_new_passkey_is_on_its_page(site: Site) {
+fn c5_33_what_is_wrong_with_a_new_passkey_is_on_its_page(site: Site) {
     let mut visitor = Visitor::signed_in(&site, &site.account());
     let mut key = new_key(OWN);
     let fresh = |visitor: &mut Visitor<'_>| attribute(&visitor.open(PASSKEY), "options");
@@ -204,12 +204,9 @@ fn c5_22_what_is_wrong_with_a_new_passkey_is_on_its_page(site: Site) {
     let foreign = key.register(&foreign).to_string();
     let (failed, expired) =
         ("This passkey can't be added. Try again, or use another device.", "That took too long. Please try again.");
-    for (name, credential, problem) in [
-        ("Phone", &*unverified, failed),
-        ("Phone", &foreign, expired),
-        ("Phone", "{", failed),
-        ("Phone", "", failed),
-    ] {
+    for (name, credential, problem) in
+        [("Phone", &*unverified, failed), ("Phone", &foreign, expired), ("Phone", "{", failed), ("Phone", "", failed)]
+    {
         let reply = visitor.submit(PASSKEY, &[("name", name), ("credential", credential)]);
         assert_eq!(reply.problem(422), problem, "{credential}");
         assert!(reply.text().contains("value=\"Phone\""), "the typed name stays");
@@ -232,7 +229,7 @@ fn c5_22_what_is_wrong_with_a_new_passkey_is_on_its_page(site: Site) {
     assert_eq!(many.problem(409), "You already have 20 passkeys. Remove one first.");
 }
 
-fn c5_22_pages_have_the_script_only_for_passkeys(site: Site) {
+fn c5_33_pages_have_the_script_only_for_passkeys(site: Site) {
     let account = site.account();
     let mut visitor = Visitor::signed_in(&site, &account);
     for (path, has_script) in [
@@ -257,7 +254,7 @@ fn c5_22_pages_have_the_script_only_for_passkeys(site: Site) {
     assert_eq!((script.status, script.header("Content-Type")), (200, Some("text/javascript; charset=utf-8")));
 }
 
-fn c5_22_without_passkeys_the_pages_are_as_before(backend: Backend) {
+fn c5_33_without_passkeys_the_pages_are_as_before(backend: Backend) {
     let service = with_apps(backend.service()).set("PUBLIC_URL", "http://127.0.0.1:8000").start();
     let account = service.account();
     let mut visitor = Visitor::new(&service);

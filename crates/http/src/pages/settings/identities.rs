@@ -10,7 +10,7 @@ use crate::errors::ApiError;
 use crate::pages::account::PageContent;
 use crate::pages::page::FormError;
 use crate::pages::sign_in::at_field;
-use crate::providers::{begin, count, set_flow_cookies};
+use crate::providers::{begin, set_flow_cookies};
 use actix_web::HttpResponse;
 use actix_web::web::{Payload, Query};
 use portcullis_domain::ErrorCode;
@@ -78,7 +78,7 @@ impl Visit {
     /// Begins a flow at a provider. The session's cookie proves that this is the browser of the session.
     async fn connect(&self, provider: String) -> Result<HttpResponse, ApiError> {
         let api = &self.api;
-        count(api, &Call::new(api, &self.request)).await?;
+        Call::new(api, &self.request).count().await?;
         let session = self.session.clone();
         let link = with_store(api.clone(), move |api| api.providers.link.permit(&session)).await??;
         let label = api.providers.providers.find(&provider).map(|known| known.label.clone()).unwrap_or_default();

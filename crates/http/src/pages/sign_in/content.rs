@@ -235,13 +235,6 @@ impl<'a> SignInPage<'a> {
             ("returning", Self::Returning { url: text }, None),
         ]
     }
-
-    /// Returns the page of an account that has everything of its kind, or nothing.
-    const fn overview_sample(email: &'a str, has_all: bool, providers: Vec<&'a str>) -> Self {
-        let (authenticators, recovery_codes) = if has_all { (2, 7) } else { (0, 0) };
-        let (verified, password, passkeys) = (has_all, has_all, has_all);
-        Self::Overview(Overview { email, verified, password, passkeys, providers, authenticators, recovery_codes })
-    }
 }
 
 impl<'a> Overview<'a> {

@@ -6,7 +6,7 @@ use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
 use crate::pages::account::{self, PageContent, PageContext, see_other};
 use crate::pages::page::FormError;
-use crate::providers::{begin, count, set_flow_cookies};
+use crate::providers::{begin, set_flow_cookies};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_domain::ErrorCode;
@@ -34,7 +34,7 @@ pub(super) async fn start(visit: &Visit<'_>, name: String, again: Option<&User>)
 }
 
 async fn flow(visit: &Visit<'_>, provider: String, again: Option<&User>) -> Result<StartedFlow, ApiError> {
-    count(visit.api, &Call::new(visit.api, visit.request)).await?;
+    Call::new(visit.api, visit.request).count().await?;
     let input = SignInStart {
         provider,
         redirect_uri: callback_url(visit.api),

@@ -14,7 +14,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::Password;
-use portcullis_usecases::mfa::{NewAccessToken, ReauthenticationInput};
+use portcullis_usecases::mfa::{NewAccessToken, ReauthenticationInput, ReauthenticationProof};
 use portcullis_usecases::tokens::Authenticated;
 
 /// `GET`: asks for what the account has, unless its authentication is recent.
@@ -105,11 +105,7 @@ impl Visit<'_> {
         })
     }
 
-    async fn present(
-        &self,
-        session: &Authenticated,
-        proof: ReauthenticationProof,
-    ) -> Result<NewAccessToken, ApiError> {
+    async fn present(&self, session: &Authenticated, proof: ReauthenticationProof) -> Result<NewAccessToken, ApiError> {
         let input = ReauthenticationInput { session: session.clone(), proof };
         Call::new(self.api, self.request).counted(|api| &api.mfa.reauthenticate, input, CallLane::Crypto).await
     }
