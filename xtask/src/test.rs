@@ -59,7 +59,12 @@ impl Test {
             println!("a test program was not built or died");
             count.failed = 1;
         }
-        println!("\n{}; {:.1} s in all, building included", tally.by_database(), elapsed.as_secs_f64());
+        println!(
+            "\n{}{}; {:.1} s in all, building included",
+            tally.failures(),
+            tally.by_database(),
+            elapsed.as_secs_f64()
+        );
         println!("{} passed, {} failed", count.passed, count.failed);
         ExitCode::from(u8::from(none || !success))
     }

@@ -20,6 +20,8 @@ pub(crate) struct TestSummary {
     /// From libtest's summary lines, since the output of a child process can tear the line of one test.
     pub(crate) all: Count,
     databases: [Count; 2],
+    /// Path of each failed test, with its file.
+    failed: Vec<String>,
 }
 
 impl TestSummary {
@@ -38,6 +40,9 @@ impl TestSummary {
     }
 
     fn test(&mut self, name: &str, verdict: &str) {
+        if verdict.starts_with("FAILED") {
+            self.failed.push(format!("{} {name}", self.file).trim_start().to_owned());
+        }
         let file = self.file.split(['/', '.', ' ']);
         let parts: Vec<&str> = file.chain(name.split("::").flat_map(|part| part.split(' '))).collect();
         for ((word, _), count) in DATABASES.iter().zip(&mut self.databases) {
@@ -55,6 +60,11 @@ impl TestSummary {
             failed => format!("{} on {name} ({failed} of them failed)", count.passed + failed),
         });
         format!("tests that ran on a database: {}", told.collect::<Vec<_>>().join(", "))
+    }
+
+    /// Formats one line for each failed test. A test whose line was torn is missing.
+    pub(crate) fn failures(&self) -> String {
+        self.failed.iter().map(|test| format!("failed: {test}\n")).collect()
     }
 }
 
@@ -93,5 +103,6 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
         assert_eq!(tally.databases, [Count { passed: 1, failed: 0 }, Count { passed: 1, failed: 1 }]);
         let told = "tests that ran on a database: 1 on SQLite, 2 on PostgreSQL (1 of them failed)";
         assert_eq!(tally.by_database(), told);
+        assert_eq!(tally.failures(), "failed: unittests src/lib.rs postgres::one_token_has_one_winner\n");
     }
 }

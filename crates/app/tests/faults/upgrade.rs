@@ -52,6 +52,7 @@ fn every_schema_so_far_is_brought_up_to_date(backend: Backend) {
     for known in 0..=all.len() {
         let (database, facts) = left_by(backend, &all[..known]);
         let service = ServiceBuilder::over(&database).set("SECRET_KEY", facts["secret_key"].as_str().unwrap()).start();
+        service.flushed_log();
         let applied = service.events("Migration applied");
         assert!(applied.iter().all(|event| event["migration"].is_string()), "each is named: {applied:?}");
         assert_eq!(applied.len(), all.len() - known, "{applied:?}");
