@@ -12,6 +12,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// Maximum length of a subject in characters.
 const MAX_SUBJECT: usize = 200;
@@ -33,7 +34,10 @@ const FILLED: [(&str, &[&str]); 10] = [
 pub struct MinijinjaRenderer {
     app_name: String,
     layouts: Layouts,
-    words: HashMap<Language, Words>,
+    /// The operator's files by name.
+    own: BTreeMap<String, String>,
+    /// Read at the first use: six languages at once would double the time of a start.
+    words: HashMap<Language, OnceLock<Words>>,
 }
 
 /// Texts of a language.
@@ -52,8 +56,8 @@ struct Names<'a> {
 
 impl MinijinjaRenderer {
     /// Creates a renderer. Emails and pages show `app_name` as the name of the service; pages state the
-    /// rules for passwords. Files in `folder` replace the built-in templates and texts of the same name.
-    /// Renders every kind of email and fills in every text of the pages once, so that a broken template
+    /// rules for passwords. Files in `folder` replace the built-in templates and texts of the same name; with
+    /// one, renders every kind of email and fills in every text of the pages once, so that a broken file
     /// fails at startup.
     ///
     /// # Errors
@@ -66,15 +70,10 @@ impl MinijinjaRenderer {
             ("max_chars", Value::from(PasswordPolicy::MAX_CHARS)),
         ];
         let layouts = Layouts::compile(&own, names)?;
-        let words = Language::ALL.map(|language| {
-            let texts = Translations::read(language, own.get(&words_file(language)))?;
-            let pages = TextFiller { layouts: &layouts, words: &texts, language }.pages()?;
-            Ok((language, Words { texts, pages }))
-        });
-        let words = words.into_iter().collect::<Result<_, TemplatesError>>()?;
-        let renderer = Self { app_name: app_name.to_owned(), layouts, words };
-        for language in Language::ALL {
-            for occasion in Occasion::ALL {
+        let words = Language::ALL.map(|language| (language, OnceLock::new())).into();
+        let renderer = Self { app_name: app_name.to_owned(), layouts, own, words };
+        if folder.is_some() {
+            for (language, occasion) in Language::ALL.iter().flat_map(|l| Occasion::ALL.map(|o| (*l, o))) {
                 renderer.render_mail(&sample(occasion, language))?;
             }
         }
@@ -96,8 +95,14 @@ impl MinijinjaRenderer {
     }
 
     fn words(&self, language: Language) -> Result<&Words, TemplatesError> {
-        let words = self.words.get(&language);
-        words.ok_or_else(|| TemplatesError::of(&words_file(language), "there are no such words"))
+        let file = words_file(language);
+        let place = self.words.get(&language).ok_or_else(|| TemplatesError::of(&file, "there are no such words"))?;
+        if let Some(words) = place.get() {
+            return Ok(words);
+        }
+        let texts = Translations::read(language, self.own.get(&file))?;
+        let pages = TextFiller { layouts: &self.layouts, words: &texts, language }.pages()?;
+        Ok(place.get_or_init(|| Words { texts, pages }))
     }
 
     fn render_mail(&self, message: &MailContent) -> Result<RenderedMail, TemplatesError> {

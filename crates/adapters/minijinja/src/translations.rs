@@ -13,12 +13,12 @@ const PAGES: &str = "pages.";
 /// Texts by section and key. Each is a template.
 pub(crate) struct Translations(BTreeMap<String, BTreeMap<String, String>>);
 
-/// A text of a file, and its line.
+/// A text of a file, and the byte where its key starts.
 struct Text {
     section: String,
     key: String,
     value: String,
-    line: usize,
+    start: usize,
 }
 
 impl Translations {
@@ -30,10 +30,11 @@ impl Translations {
         for text in texts(built_in(&file))? {
             words.entry(text.section).or_default().insert(text.key, text.value);
         }
-        for Text { section, key, value, line } in own.map_or(Ok(Vec::new()), |own| texts(own))? {
+        let Some(own) = own else { return Ok(Self(words)) };
+        for Text { section, key, value, start } in texts(own)? {
             let place = words.get_mut(&section).and_then(|section| section.get_mut(&key));
-            let unknown = || TemplatesError::of(&file, format!("line {line}: there is no {key} in [{section}]"));
-            *place.ok_or_else(unknown)? = value;
+            let unknown = || format!("line {}: there is no {key} in [{section}]", line(own, start));
+            *place.ok_or_else(|| TemplatesError::of(&file, unknown()))? = value;
         }
         Ok(Self(words))
     }
@@ -50,13 +51,17 @@ impl Translations {
 }
 
 fn texts(source: &str) -> Result<Vec<Text>, String> {
-    let line = |at: usize| source.get(..at).unwrap_or(source).matches('\n').count().saturating_add(1);
     let table = DeTable::parse(source).map_err(|error| {
-        format!("line {} cannot be read", line(error.span().map_or(source.len(), |span| span.start)))
+        format!("line {} cannot be read", line(source, error.span().map_or(source.len(), |span| span.start)))
     })?;
     let mut out = Vec::new();
-    collect(table.get_ref(), "", &line, &mut out)?;
+    collect(table.get_ref(), "", &|start| line(source, start), &mut out)?;
     Ok(out)
+}
+
+/// Returns the number of the line that holds this byte.
+fn line(source: &str, at: usize) -> usize {
+    source.get(..at).unwrap_or(source).matches('\n').count().saturating_add(1)
 }
 
 fn collect(
@@ -66,7 +71,7 @@ fn collect(
     out: &mut Vec<Text>,
 ) -> Result<(), String> {
     for (key, value) in table {
-        let (key, line_of_key) = (key.get_ref().as_ref(), line(key.span().start));
+        let (key, start) = (key.get_ref().as_ref(), key.span().start);
         match value.get_ref() {
             DeValue::Table(inner) if section.is_empty() => collect(inner, key, line, out)?,
             DeValue::Table(inner) => collect(inner, &format!("{section}.{key}"), line, out)?,
@@ -75,9 +80,9 @@ fn collect(
                 section: section.to_owned(),
                 key: key.to_owned(),
                 value: value.as_ref().to_owned(),
-                line: line_of_key,
+                start,
             }),
-            _ => return Err(format!("line {line_of_key}: {key} is no text")),
+            _ => return Err(format!("line {}: {key} is no text", line(start))),
         }
     }
     Ok(())

@@ -9,22 +9,39 @@ const LONG: usize = 14;
 /// A variable of other programs that resembles `MAIL_DIR`.
 const FOREIGN: &str = "MAILDIR";
 
+/// Name of a setting.
+pub(super) struct KnownName {
+    name: String,
+    essence: String,
+}
+
+impl From<String> for KnownName {
+    fn from(name: String) -> Self {
+        Self { essence: essence(&name), name }
+    }
+}
+
 /// Returns the known name that was probably meant, or `None`.
-pub(super) fn meant<'a>(name: &str, known: &'a [String]) -> Option<&'a String> {
+pub(super) fn meant<'a>(name: &str, known: &'a [KnownName]) -> Option<&'a str> {
     let upper = name.to_ascii_uppercase();
-    if upper == FOREIGN || known.contains(&upper) {
+    if upper == FOREIGN || known.iter().any(|known| known.name == upper) {
         return None;
     }
-    let long_enough = || known.iter().filter(|known| essence(known).chars().count() >= MIN_CHARS);
+    let long_enough = || known.iter().filter(|known| known.essence.len() >= MIN_CHARS);
     // Orchestrators set names such as PORTCULLIS_PORT for a service with this name.
     if let Some(rest) = upper.strip_prefix("PORTCULLIS_") {
-        return long_enough().find(|known| *known == rest);
+        return long_enough().find(|known| known.name == rest).map(|known| known.name.as_str());
     }
-    let essence_of_name = essence(&upper);
+    let essence = essence(&upper);
+    let chars = essence.chars().count();
     let near = long_enough().filter_map(|known| {
-        let essence = essence(known);
-        let mistakes = strsim::osa_distance(&essence, &essence_of_name);
-        (mistakes <= if essence.chars().count() < LONG { 1 } else { 2 }).then_some((mistakes, known))
+        let allowed = if known.essence.len() < LONG { 1 } else { 2 };
+        // Spares most comparisons, which would take a fifth of a start.
+        if known.essence.len().abs_diff(chars) > allowed {
+            return None;
+        }
+        let mistakes = strsim::osa_distance(&known.essence, &essence);
+        (mistakes <= allowed).then_some((mistakes, known.name.as_str()))
     });
     near.min_by_key(|(mistakes, _)| *mistakes).map(|(_, known)| known)
 }
@@ -49,9 +66,13 @@ mod tests {
     use super::*;
     use std::io::ErrorKind;
 
+    fn known() -> Vec<KnownName> {
+        known_names().into_iter().map(KnownName::from).collect()
+    }
+
     #[test]
     fn a_near_miss_is_known_for_what_was_meant() {
-        let known = known_names();
+        let known = known();
         for (name, setting) in [
             ("CORS_ORIGIN", "CORS_ORIGINS"),
             ("cors-origins", "CORS_ORIGINS"),
@@ -67,9 +88,9 @@ mod tests {
             ("PORTCULLIS_SECRET_KEY", "SECRET_KEY"),
             ("portcullis_log_level", "LOG_LEVEL"),
         ] {
-            assert_eq!(meant(name, &known).map(String::as_str), Some(setting), "{name}");
+            assert_eq!(meant(name, &known), Some(setting), "{name}");
         }
-        for name in &known {
+        for KnownName { name, .. } in &known {
             assert_eq!(meant(name, &known), None, "{name} is a setting");
             assert_eq!(meant(&name.to_ascii_lowercase(), &known), None, "{name} is a setting");
         }
@@ -77,7 +98,7 @@ mod tests {
 
     #[test]
     fn names_of_other_programs_are_left_alone() {
-        let known = known_names();
+        let known = known();
         let others = "PATH HOME USER LOGNAME SHELL TERM LANG PWD OLDPWD HOSTNAME HOST_IP HOSTS PORTS PORT_HTTP MAIL MAILDIR \
                       MAILCHECK TMPDIR EDITOR DISPLAY DEBUGS DEBUG_MODE DEBUGINFOD_URLS DATABASE_HOST DATABASE_PORT \
                       DATABASE_NAME DATABASE_USER DATABASE_SSL DATABASE_PASSWORD DB_URL REDIS_HOST REDIS_PORT REDIS_TLS_URL \

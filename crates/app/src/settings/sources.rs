@@ -6,7 +6,7 @@ use super::SETTINGS;
 use super::dotenv::{self, BrokenLine};
 use super::family;
 use super::files::{self, Contents, ReadFile};
-use super::misspelt;
+use super::misspelt::{self, KnownName};
 use super::setting::{Number, Setting, SettingsError};
 use super::toml;
 use super::value;
@@ -175,9 +175,10 @@ impl Sources {
     fn near_misses_among(&self, names: Vec<(String, &'static str)>) -> Vec<NearMiss> {
         let mut all = known_names();
         all.extend(self.providers().flat_map(|provider| family::names_with_files(&provider)));
+        let all: Vec<_> = all.into_iter().map(KnownName::from).collect();
         let near_miss = |(name, origin): (String, &'static str)| {
             let is_known = known(&name.to_ascii_uppercase()).is_some();
-            let meant = misspelt::meant(&name, &all).filter(|_| !is_known)?.clone();
+            let meant = misspelt::meant(&name, &all).filter(|_| !is_known)?.to_owned();
             Some(NearMiss { name: toml::shown(&name), origin, meant })
         };
         names.into_iter().filter_map(near_miss).collect()
