@@ -17,6 +17,8 @@ pub(crate) struct Log {
 #[derive(Default)]
 struct State {
     lines: Vec<String>,
+    /// The lines that are JSON, parsed once.
+    events: Vec<Value>,
     ended: bool,
 }
 
@@ -28,7 +30,12 @@ impl Log {
         thread::spawn(move || {
             for line in BufReader::new(stream).split(b'\n') {
                 let Ok(line) = line else { break };
-                writer.state.lock().unwrap().lines.push(String::from_utf8_lossy(&line).into_owned());
+                let line = String::from_utf8_lossy(&line).into_owned();
+                let event = serde_json::from_str(&line).ok();
+                let mut state = writer.state.lock().unwrap();
+                state.lines.push(line);
+                state.events.extend(event);
+                drop(state);
                 writer.changed.notify_all();
             }
             writer.state.lock().unwrap().ended = true;
@@ -48,7 +55,7 @@ impl Log {
 
     /// Returns all events so far.
     pub(crate) fn events(&self) -> Vec<Value> {
-        self.lines().iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        self.state.lock().unwrap().events.clone()
     }
 
     /// Waits until `count` events match and returns them.
@@ -65,9 +72,8 @@ impl Log {
         let deadline = Instant::now() + TIMEOUT;
         let mut state = self.state.lock().unwrap();
         loop {
-            let parsed = state.lines[read..].iter().filter_map(|line| serde_json::from_str(line).ok());
-            found.extend(parsed.filter(&wanted));
-            read = state.lines.len();
+            found.extend(state.events[read..].iter().filter(|event| wanted(event)).cloned());
+            read = state.events.len();
             if found.len() >= count {
                 return Ok(found);
             }
@@ -87,7 +93,7 @@ impl Log {
     /// Waits until a request has finished and returns all its events.
     pub(crate) fn of_request(&self, id: &str) -> Vec<Value> {
         self.wait_for(1, |event| event["request_id"] == id && event["message"] == "Request finished");
-        self.events().into_iter().filter(|event| event["request_id"] == id).collect()
+        self.state.lock().unwrap().events.iter().filter(|event| event["request_id"] == id).cloned().collect()
     }
 
     /// Waits until the stream's other end is closed.
