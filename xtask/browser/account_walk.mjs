@@ -1,177 +1,180 @@
-// A person's way through an account in a browser that runs no scripts: sign-up, verification by mail, sign-in,
-// authenticator app, recovery code, sessions, email address, password, connected account, sign-out and deletion.
+// A person's way through an account, from sign-up to deletion: verification by mail, authenticator app, recovery code,
+// passkey, recent authentication, devices, email address, password, an account at a provider. A person without scripts
+// goes it without the passkey, and makes no mistakes.
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { linkOf } from "./mailbox.mjs";
 import { signInAtOidcProvider } from "./openid_servers.mjs";
+import { passkeyButton } from "./person.mjs";
 import { Authenticator } from "./totp.mjs";
 
 const first = "correct horse battery";
 const second = "wrong donkey charger";
+const wrongCode = "0000-0000-0000-0000";
+const iPhone = "Mozilla/5.0 (iPhone) Version/18.0 Safari/604.1";
 
-class Walker {
-  constructor(tools, page) {
-    Object.assign(this, tools, { page, steps: 0, mailbox: { folder: tools.mails, read: new Set() } });
-    page.on("response", (response) => (this.steps += response.request().isNavigationRequest() ? 1 : 0));
-  }
-
-  async open(path) {
-    const answer = await this.page.goto(path.startsWith("http") ? path : this.service + path);
-    assert.equal(answer.status(), 200, path);
-  }
-
-  // Fills in a form, and presses its button by the keyboard alone.
-  async send(form, values, path) {
-    const fields = this.page.locator(`main ${form}`).first();
-    for (const [name, value] of Object.entries(values)) await fields.locator(`[name=${name}]:not([type=hidden])`).fill(value);
-    await this.reach(fields.locator("button").first());
-    await Promise.all([this.page.waitForNavigation(), this.page.keyboard.press("Enter")]);
-    this.at(path);
-  }
-
-  // Moves the focus to an element, which must be visible there.
-  async reach(element) {
-    const isFocused = () => element.evaluate((one) => one === document.activeElement);
-    for (let steps = 0; !(await isFocused()); steps += 1) {
-      assert.ok(steps < 40, `not reached by the keyboard: ${element} at ${this.page.url()}`);
-      await this.page.keyboard.press("Tab");
-    }
-    const outline = await element.evaluate((one) => getComputedStyle(one).outlineStyle);
-    assert.equal(outline, "solid", "the focus is visible");
-  }
-
-  at(path) {
-    const { pathname, search } = new URL(this.page.url());
-    assert.equal(pathname + search, path);
-  }
-
-  async follow(text, path) {
-    await Promise.all([this.page.waitForNavigation(), this.page.locator(`main a:text-is("${text}")`).click()]);
-    this.at(path);
-  }
-
-  async signOut() {
-    await Promise.all([this.page.waitForNavigation(), this.page.locator("header button").click()]);
-    this.at("/account/logout");
-  }
-
-  async displays(text) {
-    await this.page.locator("main", { hasText: text }).waitFor();
-  }
+export async function walk(person) {
+  await signUp(person);
+  const codes = await secondStep(person);
+  await recoveryCode(person, codes);
+  if (person.authenticatorId) await passkey(person, codes);
+  await devices(person, codes);
+  await addressAndPassword(person);
+  await connect(person);
+  await leave(person, codes);
+  await person.context.close();
 }
 
-export async function walk(tools) {
-  const context = await tools.browser.newContext({ javaScriptEnabled: false, acceptDownloads: true });
-  const walker = new Walker(tools, await context.newPage());
-  walker.page.setDefaultTimeout(15_000);
-  try {
-    const email = await signUp(walker);
-    const codes = await secondStep(walker, email);
-    await sessions(walker, email);
-    const moved = await addressAndPassword(walker, email);
-    await connect(walker);
-    await leave(walker, moved, codes);
-  } catch (error) {
-    await walker.page.screenshot({ path: join(tools.pictures, "walk-failed.png"), fullPage: true });
-    throw error;
-  }
-  await context.close();
-  return walker.steps;
-}
-
-async function signUp(walker) {
-  const email = `walk-${Date.now()}@example.com`;
-  await walker.open("/");
-  await walker.follow("Open your account", "/account/login?continue=%2Faccount");
-  await walker.follow("Create an account", "/account/register?continue=%2Faccount");
-  await walker.send("form", { email, password: first, repetition: first }, "/account");
-  await walker.displays("Not confirmed");
-  await walker.open(await linkOf(walker.mailbox, email));
+async function signUp(person) {
+  person.mailbox = { folder: person.mails, read: new Set() };
+  person.email = `${person.name}-${Date.now()}@example.com`;
+  await person.open("/", "home");
+  await person.press("main a[href=account]", "/account/login?continue=%2Faccount", { state: "login" });
+  await person.open("/account/reset", "reset");
+  await person.open("/account/login");
+  await person.press("main a[href=register]", "/account/register", { state: "register" });
+  if (person.scripts) await person.mistake({ email: "nobody", password: first, repetition: first }, "register-error");
+  await person.send({ email: person.email, password: first, repetition: first }, "/account", "overview");
+  const unverified = person.page.locator("main form[action$=verify]");
+  assert.equal(await unverified.count(), 1, "not verified");
+  await person.open(await linkOf(person.mailbox, person.email), "verify");
   // The browser is signed in, which proves that the password is the person's own.
-  await walker.send("form", {}, "/account/verify");
-  await walker.displays(email);
-  await walker.open("/account");
-  await walker.displays("Confirmed");
-  return email;
+  await person.press("main form button", "/account/verify", { state: "verified" });
+  await person.displays(person.email);
+  await person.open("/account");
+  assert.equal(await unverified.count(), 0, "verified");
 }
 
-async function secondStep(walker, email) {
-  await walker.follow("Password and security", "/account/security");
-  await walker.follow("Add an authenticator app", "/account/authenticator");
-  await walker.send("form", { name: "Phone" }, "/account/authenticator");
-  const app = new Authenticator(await walker.page.locator(".secret").innerText());
-  await walker.send("form", { code: app.code() }, "/account/authenticator");
-  const codes = (await walker.page.locator(".codes li").allInnerTexts()).map((code) => code.trim());
-  const [download] = await Promise.all([walker.page.waitForEvent("download"), walker.page.click("a[download]")]);
-  assert.equal(download.suggestedFilename(), "recovery-codes.txt");
-  let text = "";
-  for await (const chunk of await download.createReadStream()) text += chunk;
-  assert.deepEqual(text.trim().split("\n"), codes);
-  await walker.follow("I've saved them", "/account/security");
-  await walker.reach(walker.page.locator("summary:text-is('Rename')"));
-  await walker.page.keyboard.press("Enter");
-  await walker.send("details form", { name: "My phone" }, "/account/security?done=app_renamed");
-  await walker.signOut();
-  await walker.open("/account/login");
-  await walker.send("form", { email, password: first }, "/account/second-factor");
-  await walker.send("form", { code: codes[0] }, "/account");
+// Adds an authenticator app. Returns the recovery codes.
+async function secondStep(person) {
+  const { page } = person;
+  await person.press("main a[href$=security]", "/account/security", { state: "security" });
+  await person.press("main a[href=authenticator]", "/account/authenticator", { state: "authenticator" });
+  await person.send({ name: "Phone" }, "/account/authenticator", "authenticator-setup");
+  await page.locator(".qr svg").waitFor();
+  const app = new Authenticator(await page.locator(".secret").innerText());
+  if (person.scripts) await person.mistake({ code: "000000" }, "authenticator-error");
+  await person.send({ code: app.code() }, "/account/authenticator", "new-recovery-codes");
+  const codes = await recoveryCodes(person);
+  await person.press("main .actions a[href=security]", "/account/security", { state: "security-app" });
+  await person.unfold("section:has(#apps)", "security-app-open");
+  await person.fill({ name: "My phone" });
+  await person.press("section:has(#apps) form:has([value=rename]) button", "/account/security?done=app_renamed");
   return codes;
 }
 
-async function sessions(walker, email) {
-  const other = await fetch(`${walker.service}/auth/login`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ email, password: first }),
-  });
-  assert.equal(other.status, 403, "another login needs a code");
-  await walker.open("/account/sessions");
-  assert.equal(await walker.page.locator(".items > li").count(), 1);
+// Returns the codes that the page displays and offers as a file.
+async function recoveryCodes({ page }) {
+  const codes = (await page.locator(".codes li").allInnerTexts()).map((code) => code.trim());
+  assert.equal(codes.length, 10);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("a[download]")]);
+  assert.match(download.suggestedFilename(), /\.txt$/);
+  let text = "";
+  for await (const chunk of await download.createReadStream()) text += chunk;
+  assert.deepEqual(text.trim().split("\n"), codes);
+  return codes;
 }
 
-async function addressAndPassword(walker, email) {
-  const moved = `moved-${email}`;
-  await walker.open("/account/email");
-  await walker.send("form[novalidate]", { email: moved, password: first }, "/account/email?done=email_requested");
-  await walker.open(await linkOf(walker.mailbox, moved));
-  await walker.send("form", {}, "/account/verify");
-  await walker.open("/account");
-  if (new URL(walker.page.url()).pathname !== "/account") {
-    assert.fail(`the address change signed this browser out: ${walker.page.url()}`);
-  }
-  await walker.displays(moved);
-  await walker.open("/account/password");
+// Signs in with a recovery code, on a device that is then remembered.
+async function recoveryCode(person, codes) {
+  await person.open("/account/logout", "logout");
+  await person.press("main form button", "/account/logout", { state: "logged-out" });
+  await person.press("main a[href=login]", "/account/login");
+  if (person.scripts) await person.mistake({ email: person.email, password: second }, "login-error");
+  await person.send({ email: person.email, password: first }, "/account/second-factor", "second-factor");
+  if (person.scripts) await person.mistake({ code: wrongCode }, "second-factor-error");
+  await person.page.locator("[name=remember_device]").check();
+  await person.send({ code: codes.pop() }, "/account");
+  await person.open("/account/security", "security-devices");
+}
+
+// Adds a passkey, signs in with it, and confirms with it what needs recent authentication: new recovery codes.
+async function passkey(person, codes) {
+  await person.press("main a[href=passkey]", "/account/passkey", { state: "passkey" });
+  await person.fill({ name: "My laptop" });
+  await person.press(passkeyButton, "/account/security?done=passkey_added", { state: "passkey-added" });
+  await person.unfold("section:has(#passkeys)", "passkey-open");
+  await person.signOut();
+  await person.open("/account/login");
+  await person.press(passkeyButton, "/account", { state: "overview-passkey" });
+  await person.displays(person.email);
+  await person.signOut();
+  await person.open("/account/login");
+  // The device is remembered, which does not count as recent authentication.
+  await person.send({ email: person.email, password: first }, "/account");
+  await person.open("/account/recovery-codes", "reauthenticate");
+  person.at("/account/reauthenticate?continue=%2Faccount%2Frecovery-codes");
+  await person.mistake({ password: first, code: wrongCode }, "reauthenticate-error");
+  await person.press(passkeyButton, "/account/recovery-codes", { state: "recovery-codes" });
+  await person.press("main form button", "/account/recovery-codes", { state: "renewed-recovery-codes" });
+  codes.splice(0, codes.length, ...(await recoveryCodes(person)));
+}
+
+// Ends a session of another device.
+async function devices(person, codes) {
+  const { service, email } = person;
+  const logIn = async (code) => {
+    const body = JSON.stringify({ email, password: first, code });
+    const headers = { "content-type": "application/json", "user-agent": iPhone };
+    return (await fetch(`${service}/auth/login`, { method: "POST", headers, body })).status;
+  };
+  assert.equal(await logIn(), 403, "another login needs a code");
+  assert.equal(await logIn(codes.pop()), 200);
+  const sessions = person.page.locator(".items > li");
+  await person.open("/account/sessions", "sessions");
+  assert.equal(await sessions.count(), 2);
+  await person.press("main li form button", "/account/sessions?done=signed_out", { state: "sessions-done" });
+  assert.equal(await sessions.count(), 1);
+}
+
+async function addressAndPassword(person) {
+  const moved = `moved-${person.email}`;
+  await person.open("/account/email", "email");
+  if (person.scripts) await person.mistake({ email: "nobody", password: first }, "email-error");
+  await person.send({ email: moved, password: first }, "/account/email?done=email_requested", "email-done");
+  await person.open(await linkOf(person.mailbox, moved), "change");
+  await person.press("main form button", "/account/verify", { state: "changed" });
+  await person.open("/account");
+  person.at("/account");
+  await person.displays(moved);
+  person.email = moved;
+  await person.open("/account/password", "password");
   const passwords = { current_password: first, new_password: second, repetition: second };
-  await walker.send("form", passwords, "/account/security?done=password_changed");
-  return moved;
+  if (person.scripts) await person.mistake({ ...passwords, current_password: second }, "password-error");
+  await person.send(passwords, "/account/security?done=password_changed", "password-done");
 }
 
-async function connect(walker) {
-  await walker.open("/account/identities");
-  await walker.page.click("button[name=provider]");
-  await walker.page.waitForURL(/\/interaction\//);
-  await signInAtOidcProvider(walker.page, "ada");
-  await walker.page.waitForURL(/\/account\/identities/);
-  walker.at("/account/identities?done=identity_linked");
-  await walker.displays("ada@work.example.com");
+async function connect(person) {
+  const { page } = person;
+  await person.open("/account/identities", "identities");
+  await page.click("button[name=provider]");
+  await page.waitForURL(/\/interaction\//);
+  await signInAtOidcProvider(page, person.name);
+  await page.waitForURL(/\/account\/identities/);
+  // The provider's own pages ask for fonts of other sites.
+  person.faults.length = 0;
+  person.at("/account/identities?done=identity_linked");
+  await person.displays(`${person.name}@work.example.com`);
+  await person.unfold("section:has(#connected)", "identity-linked");
 }
 
-async function leave(walker, email, codes) {
-  await walker.signOut();
-  await walker.open("/account/login");
-  await walker.page.click("button[name=provider]");
-  await walker.page.waitForURL(/\/account\/second-factor/);
-  await walker.send("form", { code: codes[1] }, "/account");
-  await walker.displays(email);
-  await walker.open("/account/identities");
-  await walker.page.click("summary");
-  await walker.send("details form", {}, "/account/identities?done=identity_unlinked");
-  await walker.open("/account/delete");
-  await walker.page.check("[name=sure]");
-  await walker.send("form", { password: second }, "/account/delete");
-  await walker.displays("Your account was deleted");
-  await walker.open("/account/login");
-  await walker.send("form", { email, password: second }, "/account/login");
-  await walker.displays("Wrong email address or password");
+// Signs in with the provider, disconnects it, and deletes the account.
+async function leave(person, codes) {
+  const { page, email } = person;
+  await person.signOut();
+  await person.open("/account/login");
+  await page.click("button[name=provider]");
+  await page.waitForURL(/\/account\/second-factor/);
+  await person.send({ code: codes.pop() }, "/account");
+  await person.displays(email);
+  await person.open("/account/identities");
+  await person.unfold("section:has(#connected)", "identity-unlink");
+  await person.press("section:has(#connected) form button", "/account/identities?done=identity_unlinked", { state: "identity-unlinked" });
+  await person.open("/account/delete", "delete");
+  if (person.scripts) await person.mistake({ password: second }, "delete-error");
+  await page.check("[name=sure]");
+  await person.send({ password: second }, "/account/delete", "deleted");
+  await person.open("/account/login");
+  await person.fill({ email, password: second });
+  await person.press("main form button", "/account/login", { status: 422 });
 }

@@ -1,5 +1,5 @@
-// The OpenID providers of `providers.mjs`: oidc-provider (panva), and oidc-provider-mock (Authlib). Both run on
-// `localhost`, which is another site than the service on 127.0.0.1.
+// OpenID providers that are not ours: oidc-provider (panva), and oidc-provider-mock (Authlib). Each runs on another site
+// than the service: on `localhost` if that is on 127.0.0.1, and the other way round.
 
 import { spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
@@ -11,11 +11,11 @@ const resolve = createRequire(join(process.env.NODE_MODULES, "/")).resolve;
 
 // Starts oidc-provider with a client for each callback. Its ID tokens have no email, which is read from userinfo.
 // Anyone can sign in, with any password; the login is the subject.
-export async function startOidcProvider(port, claims, clients) {
+export async function startOidcProvider(issuer, claims, clients) {
   const { default: Provider } = await import(pathToFileURL(resolve("oidc-provider")));
   const key = (kind, options) => generateKeyPairSync(kind, options).privateKey.export({ format: "jwk" });
   const pair = [key("ec", { namedCurve: "P-256" }), key("ed25519")];
-  const provider = new Provider(`http://localhost:${port}`, {
+  const provider = new Provider(issuer, {
     clients: clients.map(({ id, secret, callback, algorithm }) => ({
       client_id: id,
       client_secret: secret,
@@ -28,7 +28,7 @@ export async function startOidcProvider(port, claims, clients) {
     enabledJWA: { idTokenSigningAlgValues: ["ES256", "EdDSA"] },
     cookies: { keys: ["a key of a test"] },
   });
-  const server = provider.listen(port, "127.0.0.1");
+  const server = provider.listen(Number(new URL(issuer).port), "127.0.0.1");
   await new Promise((done) => server.once("listening", done));
   return server;
 }

@@ -204,7 +204,7 @@ const started = performance.now();
 const running = [];
 try {
   const clients = [client("query", "ES256"), client("posted", "EdDSA")];
-  running.push(await startOidcProvider(oidcPort, emails, clients));
+  running.push(await startOidcProvider(`http://localhost:${oidcPort}`, emails, clients));
   running.push(await startMock(program, mockPort, people));
   const ada = await signUp(browser);
   await signInAgain(browser, ada);

@@ -1,6 +1,5 @@
-//! Tests the account pages in a headless Chromium: every page in several sizes, colors and languages, and a way from
-//! sign-up to deletion without scripts. The checks are in `xtask/browser/account_pages.mjs`, the pictures in
-//! `target/pages`.
+//! Tests the account pages in a headless Chromium: from sign-up to deletion in every language, in several sizes and
+//! colors, and once without scripts. The checks are in `xtask/browser/account_pages.mjs`, the pictures in `target/pages`.
 
 use super::{service::Service, tools};
 use anyhow::Result;
@@ -17,8 +16,10 @@ pub(crate) fn check() -> Result<()> {
     let (modules, chromium) = (tools::node()?, tools::chromium()?);
     let pictures = tools::scratch("pages")?;
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-    let issuer = format!("http://localhost:{port}");
-    let service = Service::start_with(
+    // Another site than the service, which is on `localhost`: browsers make no passkeys for IP addresses.
+    let issuer = format!("http://127.0.0.1:{port}");
+    let service = Service::start_at(
+        "localhost",
         "pages",
         &[
             ("MFA_TRUST_DAYS", "30"),
@@ -38,7 +39,7 @@ pub(crate) fn check() -> Result<()> {
     let strict = Service::start_with("pages-branded", &branded)?;
     let mut people = Command::new("node");
     people.arg(root().join("xtask/browser/account_pages.mjs")).args([service.url(), strict.url()]);
-    people.arg(&pictures).arg(service.folder.join("outbox")).arg(port.to_string());
+    people.arg(&pictures).arg(service.folder.join("outbox")).arg(&issuer);
     people.env("NODE_MODULES", modules).env("CHROMIUM", chromium);
     run("the account pages in the browser", &mut people)
 }
