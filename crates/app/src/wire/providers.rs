@@ -70,7 +70,7 @@ pub(super) fn use_cases(
             entropy,
             clock,
         },
-        list: ListIdentities { store: store.clone() },
+        list: ListIdentities { store: store.clone(), ceremonies: base.ceremonies.clone() },
         unlink: UnlinkIdentity { store, step_up, passkeys: base.ceremonies.clone(), outbox },
         providers,
     })

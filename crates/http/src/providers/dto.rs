@@ -146,7 +146,7 @@ pub(crate) struct IdentitiesResponse {
     identities: Vec<IdentityResponse>,
     /// True if the account has a password.
     password: bool,
-    /// Number of passkeys.
+    /// Number of passkeys that sign in. Those that are only second factors do not.
     passkeys: u32,
 }
 

@@ -62,13 +62,16 @@ impl PasskeyCeremonies {
         self.party.as_ref().is_some_and(|party| party.id == passkey.rp_id)
     }
 
-    /// Returns whether someone can sign in to an account: with the password, an identity, or a passkey that a
-    /// browser offers.
+    /// Returns whether a passkey signs in: browsers offer it, and it is more than a second factor.
+    pub(crate) fn signs_in(&self, passkey: &Passkey) -> bool {
+        self.can_use(passkey) && passkey.discoverable && !passkey.second_factor
+    }
+
+    /// Returns whether someone can sign in to an account: with the password, an identity, or a passkey.
     pub(crate) fn can_sign_in(&self, owner: &Owner, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-        let offered = |passkey: &Passkey| self.can_use(passkey) && passkey.discoverable && !passkey.second_factor;
         Ok(owner.credentials.has_password()
             || !tx.identities().list(owner.user.id)?.is_empty()
-            || tx.passkeys().list(owner.user.id)?.iter().any(offered))
+            || tx.passkeys().list(owner.user.id)?.iter().any(|passkey| self.signs_in(passkey)))
     }
 
     /// Returns options to sign with one of an account's passkeys, or `None` if it has none that can be used.

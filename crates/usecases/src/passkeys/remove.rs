@@ -32,15 +32,16 @@ impl RemovePasskey {
     ///
     /// # Errors
     /// Returns [`PasskeyReason::NotFound`] if the account has no such passkey, and
-    /// [`PasskeyConflict::LastSignInMethod`] if no one could sign in without it. Also if it is the last second
-    /// factor, and the service requires one.
+    /// [`PasskeyConflict::LastSignInMethod`] if it is more than a second factor and no one could sign in without it.
+    /// Also if it is the last second factor, and the service requires one.
     pub fn run(&self, session: &Authenticated, id: PasskeyId, caller: &Caller) -> Result<(), PasskeyError> {
         self.ceremonies.party().map_err(PasskeyReason::from)?;
         let (user_id, at) = (session.user.id, self.step_up.clock.now());
         let sessions = self.store.write(|tx| {
             let owner = self.step_up.require(session, tx).map_err(UseCaseError::convert)?;
             let removed = tx.passkeys().remove(user_id, &id)?.ok_or(PasskeyReason::NotFound)?;
-            if !self.ceremonies.can_sign_in(&owner, tx)? {
+            // A second factor signs no one in, so its removal takes no way to sign in.
+            if !removed.second_factor && !self.ceremonies.can_sign_in(&owner, tx)? {
                 return Err(PasskeyReason::Conflict(PasskeyConflict::LastSignInMethod).into());
             }
             self.outbox.enqueue_notice(Occasion::PasskeyRemoved, &owner.user, &caller.cause(at), tx)?;

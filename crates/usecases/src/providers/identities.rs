@@ -20,7 +20,7 @@ pub struct IdentitiesListed {
     pub identities: Vec<Identity>,
     /// `true` if the account has a password.
     pub password: bool,
-    /// Number of passkeys.
+    /// Number of passkeys that sign in.
     pub passkeys: usize,
 }
 
@@ -28,10 +28,12 @@ pub struct IdentitiesListed {
 pub struct ListIdentities {
     /// Store of identities.
     pub store: Arc<dyn Store>,
+    /// Passkeys that can sign in.
+    pub ceremonies: Arc<PasskeyCeremonies>,
 }
 
 impl ListIdentities {
-    /// Lists the identities.
+    /// Lists the identities, and counts the passkeys that browsers offer for a sign-in.
     ///
     /// # Errors
     /// Returns [`DependencyError`] if the store fails.
@@ -39,7 +41,8 @@ impl ListIdentities {
         let user_id = session.user.id;
         let (identities, passkeys) = self
             .store
-            .read(|tx| Ok::<_, StoreError>((tx.identities().list(user_id)?, tx.passkeys().list(user_id)?.len())))?;
+            .read(|tx| Ok::<_, StoreError>((tx.identities().list(user_id)?, tx.passkeys().list(user_id)?)))?;
+        let passkeys = passkeys.iter().filter(|passkey| self.ceremonies.signs_in(passkey)).count();
         Ok(IdentitiesListed { identities, password: session.has_password, passkeys })
     }
 }

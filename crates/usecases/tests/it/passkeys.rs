@@ -13,6 +13,7 @@ use portcullis_usecases::UseCaseError;
 use portcullis_usecases::passkeys::{
     ListPasskeys, PasskeyCeremonies, PasskeyChallenges, PasskeyConflict, PasskeyError, PasskeyReason,
 };
+use portcullis_usecases::providers::ListIdentities;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -183,6 +184,26 @@ fn last_way_to_sign_in_stays() {
         let passkeys = ada.stored().passkeys;
         passkeys.into_iter().find(|passkey| passkey.credential_id.as_bytes() == key.id).unwrap().id
     });
+    remove_password(&ada);
+    assert_eq!(ways(&ada), 2);
+    ada.remove(one, false).unwrap();
+    assert_eq!(conflict(ada.remove(other, false)), Some(PasskeyConflict::LastSignInMethod));
+    // A second factor is no way to sign in, so it is not counted and can be removed.
+    ada.factor(3);
+    assert_eq!((ada.stored().passkeys.len(), ways(&ada)), (2, 1));
+    assert_eq!(conflict(ada.remove(other, false)), Some(PasskeyConflict::LastSignInMethod));
+    // Those of another RP ID are none either.
+    let elsewhere = World { ceremonies: moved(&ada, Some("example.net")), ..ada.world.clone() };
+    let elsewhere = Holder { world: elsewhere, ..ada };
+    assert_eq!(ways(&elsewhere), 0);
+    assert_eq!(conflict(elsewhere.remove(other, false)), Some(PasskeyConflict::LastSignInMethod));
+    let factor = elsewhere.stored().passkeys.into_iter().find(|passkey| passkey.second_factor).unwrap();
+    elsewhere.remove(factor.id, false).unwrap();
+    assert_eq!(elsewhere.stored().passkeys.len(), 1);
+}
+
+/// Removes the password of an account that signed in with a provider just now.
+fn remove_password(ada: &Holder) {
     let stored = ada.stored().credentials;
     let none = stored.clone().with_password_removed(PasswordHash::new("new:random".to_owned()));
     let by = Authentication::new(Method::Federated.into(), ada.world.clock.now());
@@ -192,12 +213,12 @@ fn last_way_to_sign_in_stays() {
         tx.credentials().replace(ada.id, &stored, &none)
     });
     assert!(removed.unwrap());
-    ada.remove(one, false).unwrap();
-    assert_eq!(conflict(ada.remove(other, false)), Some(PasskeyConflict::LastSignInMethod));
-    // A second factor is no way to sign in.
-    ada.factor(3);
-    assert_eq!(conflict(ada.remove(other, false)), Some(PasskeyConflict::LastSignInMethod));
-    assert_eq!(ada.stored().passkeys.len(), 2);
+}
+
+/// Returns the number of passkeys that are listed as ways to sign in.
+fn ways(ada: &Holder) -> usize {
+    let listed = ListIdentities { store: ada.store(), ceremonies: ada.world.ceremonies.clone() };
+    listed.run(&ada.session()).unwrap().passkeys
 }
 
 /// Returns the ceremonies of a service with another RP ID, or with passkeys off.
