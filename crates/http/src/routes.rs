@@ -8,6 +8,7 @@ use crate::{
 };
 use actix_web::guard::fn_guard;
 use actix_web::http::Method;
+use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{FromRequest, Handler, Responder};
 use paperclip::actix::web::{self, Route, ServiceConfig};
@@ -103,7 +104,7 @@ impl Table {
                     context.app_data::<Data<Api>>().is_some_and(|api| is_on(&api.config.account_pages))
                 }));
             }
-            config.service(resource);
+            config.service(resource.wrap(from_fn(pages::session::renew_cookie)));
         }
     }
 }

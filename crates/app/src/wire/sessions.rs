@@ -20,7 +20,8 @@ pub(super) fn use_cases(base: &Base, settings: &Settings) -> SessionUseCases {
         page: PageSessions {
             authenticator: signer(settings, "portcullis page sessions"),
             store: store.clone(),
-            sessions,
+            idle: settings.tokens.lifetimes.refresh,
+            require_verified_email: settings.mail.require_verified,
             step_up: base.reauthentication.step_up.clone(),
             clock,
         },

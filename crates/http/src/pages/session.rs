@@ -6,17 +6,21 @@ use crate::api::{Api, with_store};
 use crate::call::Call;
 use crate::errors::ApiError;
 use crate::tokens::cookie_value;
+use actix_web::body::MessageBody;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::dev::Payload;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{HeaderValue, SET_COOKIE};
+use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
+use chrono::TimeDelta;
 use futures_util::future::LocalBoxFuture;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::providers::append_query;
 use portcullis_usecases::login::LoggedIn;
+use portcullis_usecases::sessions::PageCookieValue;
 use portcullis_usecases::tokens::{Authenticated, TokenError};
 
 const PAGE: &str = "portcullis_page";
@@ -36,8 +40,9 @@ impl FromRequest for PageSession {
             let api = request.app_data::<Data<Api>>().cloned();
             let api = api.ok_or_else(|| ApiError::internal("no API in the application's data"))?;
             let response = match Self::find(&request, &api).await {
-                Ok(Some(session)) => return Ok(session),
-                Ok(None) => ask(&request, &api, "login"),
+                Ok(Some(session)) if api.sessions.page.admits(&session.0) => return Ok(session),
+                // The sign-in page says what is missing.
+                Ok(_) => ask(&request, &api, "login"),
                 Err(error) => unavailable(&request, &api, error),
             };
             Err(InternalError::from_response("no session of the pages", response).into())
@@ -46,16 +51,22 @@ impl FromRequest for PageSession {
 }
 
 impl PageSession {
-    /// Returns the session, or `None` without a valid cookie of an active session.
+    /// Returns the session, or `None` without a valid cookie of an active session. Renews the cookie if that is due.
     ///
     /// # Errors
     /// Returns [`ApiError`] if the store fails.
     pub(crate) async fn find(request: &HttpRequest, api: &Api) -> Result<Option<Self>, ApiError> {
         let cookie = cookie_value(request.headers(), name(api));
-        let Some(lookup) = cookie.and_then(|cookie| api.sessions.page.read(&cookie)) else { return Ok(None) };
+        let read = cookie.and_then(|cookie| api.sessions.page.read(&cookie));
+        let Some((lookup, renewed)) = read else { return Ok(None) };
         let deadline = api.lanes.store.deadline();
         match api.lanes.accounts.run_by(deadline, lookup).await?.into_result() {
-            Ok(session) => Ok(Some(Self(session))),
+            Ok(session) => {
+                if let Some(cookie) = renewed.and_then(|cookie| build(api, &cookie)) {
+                    request.extensions_mut().insert(RenewedCookie(cookie));
+                }
+                Ok(Some(Self(session)))
+            }
             Err(TokenError::Failed(failure)) => Err(failure.into()),
             Err(_) => Ok(None),
         }
@@ -66,6 +77,25 @@ impl PageSession {
     pub(crate) fn needs_reauthentication(&self, request: &HttpRequest, api: &Api) -> Option<HttpResponse> {
         (!api.sessions.page.step_up.is_recent(&self.0)).then(|| reauthenticate(request, api))
     }
+}
+
+/// `Set-Cookie` value of a cookie that the use of its session renews.
+struct RenewedCookie(HeaderValue);
+
+/// Middleware of the pages. Adds the renewed cookie to a response, unless that sets or deletes the cookie itself.
+pub(crate) async fn renew_cookie(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody + 'static>, actix_web::Error> {
+    let mut response = next.call(request).await?;
+    let renewed = response.request().extensions_mut().remove::<RenewedCookie>();
+    if let Some(RenewedCookie(cookie)) = renewed {
+        let name = |cookie: &HeaderValue| cookie.as_bytes().split(|byte| *byte == b'=').next().map(<[u8]>::to_vec);
+        if !response.headers().get_all(SET_COOKIE).any(|set| name(set) == name(&cookie)) {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+    }
+    Ok(response)
 }
 
 /// Returns the response to a failed call that asks for recent authentication if that is missing, and for a sign-in if
@@ -101,9 +131,7 @@ fn folder(request: &HttpRequest) -> &'static str {
 
 /// Returns the `Set-Cookie` value for a session that has just begun.
 pub(crate) fn set_cookie(api: &Api, logged_in: &LoggedIn) -> Option<HeaderValue> {
-    let sessions = &api.sessions.page;
-    let lifetime = Duration::seconds(sessions.lifetime().num_seconds());
-    build(api, &sessions.cookie(logged_in), (!logged_in.pair.forget).then_some(lifetime))
+    build(api, &api.sessions.page.cookie(logged_in))
 }
 
 /// Ends the session and deletes its cookie.
@@ -115,7 +143,7 @@ pub(crate) async fn end(api: &Data<Api>, request: &HttpRequest, session: Authent
 
 /// Adds the `Set-Cookie` value that deletes the cookie.
 pub(crate) fn clear_cookie(api: &Api, response: &mut HttpResponse) {
-    if let Some(value) = build(api, "", Some(Duration::ZERO)) {
+    if let Some(value) = build(api, &PageCookieValue { value: String::new(), lifetime: Some(TimeDelta::zero()) }) {
         response.headers_mut().append(SET_COOKIE, value);
     }
 }
@@ -129,13 +157,13 @@ pub(crate) fn is_secure(api: &Api) -> bool {
     api.config.public_origin.starts_with("https://")
 }
 
-fn build(api: &Api, value: &str, max_age: Option<Duration>) -> Option<HeaderValue> {
+fn build(api: &Api, PageCookieValue { value, lifetime }: &PageCookieValue) -> Option<HeaderValue> {
     let mut cookie = Cookie::new(name(api), value);
     cookie.set_path("/");
     cookie.set_http_only(true);
     cookie.set_secure(is_secure(api));
     // Links from other sites and the redirects of providers must find the user signed in.
     cookie.set_same_site(SameSite::Lax);
-    cookie.set_max_age(max_age);
+    cookie.set_max_age(lifetime.map(|lifetime| Duration::seconds(lifetime.num_seconds())));
     HeaderValue::from_str(&cookie.to_string()).ok()
 }

@@ -15,6 +15,6 @@ pub use error::{NoSuchSession, SessionError};
 pub use list::{ListSessions, OwnSession, SessionsListed};
 pub use logout::{LogOut, LoggedOut};
 pub use logout_all::{LogOutAll, LoggedOutAll, LogoutAll};
-pub use page::PageSessions;
+pub use page::{PageCookieValue, PageSessions};
 pub use revoke::{RevokeSession, SessionRevocation, SessionRevoked};
 pub use timeline::{ReadTimeline, TimelineRead};

@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::providers::CodeVerifier;
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::{EndReason, EventKind, SessionId};
-use portcullis_ports::{Store, StoreExt};
+use portcullis_domain::sessions::{EndReason, EventKind, SessionId, SessionPolicy};
+use portcullis_ports::{Clock, Store, StoreExt};
 use portcullis_usecases::login::LoggedIn;
 use portcullis_usecases::providers::{AppSignIn, CodeExchange, ContinueInApp, ExchangeCode, Providers};
 use portcullis_usecases::sessions::PageSessions;
@@ -21,15 +21,16 @@ fn pages(world: &World) -> PageSessions {
     PageSessions {
         authenticator: world.devices.authenticator.clone(),
         store: world.store.clone(),
-        sessions: world.sessions,
+        idle: world.issuance.lifetimes.refresh,
+        require_verified_email: world.require_verified_email,
         step_up: world.step_up(),
         clock: world.clock.clone(),
     }
 }
 
-/// Looks the session of a cookie up. `None` for a cookie that is not genuine.
+/// Looks the session of a cookie up. `None` for a cookie that is not genuine or was not used for too long.
 fn found(world: &World, cookie: &str) -> Option<Result<Authenticated, TokenError>> {
-    let lookup = pages(world).read(cookie)?;
+    let (lookup, _) = pages(world).read(cookie)?;
     world.authenticate_on(world.store.clone()).look_up(&[lookup]).pop().map(|result| result.into_result())
 }
 
@@ -63,15 +64,16 @@ fn exchange(world: &World, store: Arc<dyn Store>, input: &CodeExchange) -> Resul
 
 #[test]
 fn a_cookie_names_a_session_as_long_as_it_is_active() {
-    let world = World::new();
+    let world =
+        World { sessions: SessionPolicy { max_age: TimeDelta::days(3), ..SessionPolicy::default() }, ..World::new() };
     let logged_in = signed_in(&world);
-    let cookie = pages(&world).cookie(&logged_in);
+    let cookie = pages(&world).cookie(&logged_in).value;
     let session = found(&world, &cookie).unwrap().unwrap();
     assert_eq!((session.user.id, session.session_id), (logged_in.user_id, Some(logged_in.session_id)));
     assert!(pages(&world).step_up.is_recent(&session));
     world.pass(TimeDelta::minutes(11));
     assert!(!pages(&world).step_up.is_recent(&found(&world, &cookie).unwrap().unwrap()));
-    world.pass(pages(&world).lifetime() - TimeDelta::minutes(11) - TimeDelta::seconds(1));
+    world.pass(world.sessions.max_age - TimeDelta::minutes(11) - TimeDelta::seconds(1));
     assert!(found(&world, &cookie).unwrap().is_ok(), "without a refresh");
     world.pass(TimeDelta::seconds(1));
     assert!(matches!(found(&world, &cookie), Some(Err(TokenError::Expired))));
@@ -81,10 +83,50 @@ fn a_cookie_names_a_session_as_long_as_it_is_active() {
 }
 
 #[test]
+fn a_cookie_ends_unless_its_use_renews_it() {
+    let world = World::new();
+    let (limit, second) = (world.issuance.lifetimes.refresh, TimeDelta::seconds(1));
+    let mut logged_in = signed_in(&world);
+    for forget in [false, true] {
+        logged_in.pair.forget = forget;
+        let mut cookie = pages(&world).cookie(&logged_in);
+        assert_eq!(cookie.lifetime, (!forget).then_some(limit));
+        for day in 1..=5 {
+            let renewed = || pages(&world).read(&cookie.value).unwrap().1;
+            world.pass(TimeDelta::days(1) - second);
+            assert_eq!(renewed(), None, "most uses need not");
+            world.pass(second);
+            let next = renewed().unwrap();
+            assert_eq!((next.lifetime, next != cookie), (cookie.lifetime, true), "{day}");
+            cookie = next;
+        }
+        world.pass(limit - second);
+        assert!(found(&world, &cookie.value).unwrap().is_ok());
+        world.pass(second);
+        assert!(found(&world, &cookie.value).is_none());
+    }
+}
+
+#[test]
+fn an_unverified_email_is_refused_once_that_is_required() {
+    let world = World::new();
+    let unverified = found(&world, &pages(&world).cookie(&signed_in(&world)).value).unwrap().unwrap();
+    let mut verified = unverified.clone();
+    verified.user.email_verified_at = Some(world.clock.now());
+    let strict = World { require_verified_email: true, ..world.clone() };
+    for (session, admitted) in [(&unverified, [true, false]), (&verified, [true, true])] {
+        assert_eq!([&world, &strict].map(|world| pages(world).admits(session)), admitted);
+    }
+}
+
+#[test]
 fn a_purge_keeps_a_session_whose_token_expired() {
     let world = World::new();
-    let cookie = pages(&world).cookie(&signed_in(&world));
-    world.pass(TimeDelta::days(29));
+    let mut cookie = pages(&world).cookie(&signed_in(&world)).value;
+    for _ in 0..29 {
+        world.pass(TimeDelta::days(1));
+        cookie = pages(&world).read(&cookie).unwrap().1.unwrap().value;
+    }
     let purged = world.purge().run(&mut |_| true).unwrap();
     assert_eq!(purged.rows, 1, "the refresh token that no one has");
     assert!(found(&world, &cookie).unwrap().is_ok());
@@ -94,7 +136,7 @@ fn a_purge_keeps_a_session_whose_token_expired() {
 fn a_logout_ends_the_session_once() {
     let world = World::new();
     let logged_in = signed_in(&world);
-    let cookie = pages(&world).cookie(&logged_in);
+    let cookie = pages(&world).cookie(&logged_in).value;
     let session = found(&world, &cookie).unwrap().unwrap();
     for _ in 0..2 {
         pages(&world).end(&session, &Caller::default()).unwrap();
@@ -144,7 +186,7 @@ fn a_session_that_ends_during_the_exchange_begins_none() {
     let world = Arc::new(World::new());
     let page = signed_in(&world);
     let input = code(&world, (page.user_id, page.session_id)).unwrap();
-    let session = found(&world, &pages(&world).cookie(&page)).unwrap().unwrap();
+    let session = found(&world, &pages(&world).cookie(&page).value).unwrap().unwrap();
     let meanwhile = world.clone();
     let store = Meanwhile::of(&world, move || drop(pages(&meanwhile).end(&session, &Caller::default())));
     assert_eq!(exchange(&world, store, &input).err(), Some(ErrorCode::TokenRevoked));
@@ -160,5 +202,5 @@ fn the_only_session_of_an_account_makes_room_for_its_app() {
     let input = code(&world, (page.user_id, page.session_id)).unwrap();
     let begun = exchange(&world, world.store.clone(), &input).unwrap();
     assert!(world.authenticate(&begun.pair.access_token).is_ok());
-    assert!(matches!(found(&world, &pages(&world).cookie(&page)), Some(Err(TokenError::Revoked))));
+    assert!(matches!(found(&world, &pages(&world).cookie(&page).value), Some(Err(TokenError::Revoked))));
 }

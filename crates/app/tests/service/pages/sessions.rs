@@ -1,9 +1,12 @@
 //! The session of the pages and its cookie.
 
-use super::{OWN, PAGE, Site, Visitor, query, with_apps};
+use super::{BACK, OWN, PAGE, Site, Visitor, app_query, query, with_apps};
 use crate::accounts::NEW;
 use crate::cookies::SetCookie;
+use crate::harness::shim::Shim;
 use crate::prelude::*;
+
+const DAY: i64 = 86_400;
 
 on_both_databases!(
     c5_1_the_home_page_links_to_what_is_enabled,
@@ -17,6 +20,8 @@ on_both_databases!(
     c5_6_a_forged_or_foreign_cookie_is_no_session,
     c5_7_every_request_checks_the_store,
     c5_7_a_lost_database_is_a_page,
+    c5_7_the_use_of_a_cookie_renews_it,
+    c5_7_an_address_that_must_be_verified_now_is_asked_for,
     c5_19_logout_ends_the_session_by_a_button,
     c5_19_another_sign_in_ends_the_earlier_session,
 );
@@ -101,11 +106,11 @@ fn c5_3_a_sign_in_is_a_session_in_the_list_and_its_timeline(site: Site) {
 fn c5_4_the_cookie_is_for_this_host_alone(site: Site) {
     let account = site.account();
     let fields = [("email", &*account.email), ("password", &*account.password)];
-    for (remember, max_age) in [(&[("remember", "true")][..], Some(30 * 86_400)), (&[], None)] {
+    for (remember, max_age) in [(&[("remember", "true")][..], Some(7 * DAY)), (&[], None)] {
         let reply = Visitor::new(&site).submit("/account/login", &[&fields, remember].concat());
         let cookie = page_cookie(&reply);
         assert_eq!((&*cookie.name, &*cookie.lasting()), (PAGE, "HttpOnly; Path=/; SameSite=Lax; Secure"));
-        assert_eq!(cookie.max_age(), max_age, "the lifetime of a session, or until the browser closes");
+        assert_eq!(cookie.max_age(), max_age, "the lifetime of a refresh token, or until the browser closes");
         // The tokens that the session began with are nowhere.
         assert!(reply.body.is_empty() && !reply.cookies().iter().any(|cookie| cookie.value.starts_with("ey")));
     }
@@ -158,6 +163,8 @@ fn c5_6_a_forged_or_foreign_cookie_is_no_session(site: Site) {
     let [cookie, other] = [&own, &foreign].map(|visitor| visitor.jar[PAGE].clone());
     let signature = |cookie: &str| cookie.rsplit('.').next().unwrap().to_owned();
     let (mine, theirs) = (own.sid(), foreign.sid());
+    let issued = cookie.split('.').nth(3).unwrap().to_owned();
+    let later = (issued.parse::<i64>().unwrap() + 1).to_string();
     let seen = |value: &str| {
         let mut visitor = Visitor::new(&site);
         visitor.jar.insert(PAGE.to_owned(), value.to_owned());
@@ -166,11 +173,13 @@ fn c5_6_a_forged_or_foreign_cookie_is_no_session(site: Site) {
     assert!(seen(&cookie) && seen(&other));
     for bad in [
         String::new(),
-        format!("1.{}.{mine}.{}", eve.id, signature(&cookie)),
-        format!("1.{}.{theirs}.{}", ada.id, signature(&cookie)),
-        format!("1.{}.{theirs}.{}", ada.id, signature(&other)),
-        format!("1.{}.{mine}.{}", ada.id, "0".repeat(64)),
-        format!("1.{}.{mine}", ada.id),
+        cookie.replacen(&format!("1.{}.", ada.id), &format!("1.{}.", eve.id), 1),
+        cookie.replace(&mine, &theirs),
+        cookie.replace(&signature(&cookie), &signature(&other)),
+        cookie.replace(&signature(&cookie), &"0".repeat(64)),
+        cookie.replace(&issued, &later),
+        cookie.replace(&format!("{issued}.0."), &format!("{issued}.1.")),
+        cookie.replace(&format!(".{}", signature(&cookie)), ""),
         cookie.replacen("1.", "2.", 1),
         cookie[..cookie.len() - 1].to_owned(),
         cookie.to_uppercase(),
@@ -232,6 +241,83 @@ fn c5_7_a_lost_database_is_a_page(backend: Backend) {
     lost.problem(lost.status);
     service.database.execute("ALTER TABLE sessions_gone RENAME TO sessions");
     assert!(visitor.is_signed_in());
+}
+
+fn c5_7_the_use_of_a_cookie_renews_it(backend: Backend) {
+    let (shim, now) = (Shim::new(), unix_now());
+    let service = shim.under(with_apps(backend.service())).set("REFRESH_TOKEN_EXPIRE_DAYS", "14").start();
+    let account = service.account();
+    let at = |days: i64, seconds| shim.stop_at(now + days * DAY + seconds, 0);
+    at(0, 0);
+    let signed_in = |remember: &[(&str, &str)]| {
+        let mut visitor = Visitor::new(&service);
+        let fields = [("email", &*account.email), ("password", &*account.password)];
+        visitor.submit("/account/login", &[&fields, remember].concat()).location();
+        visitor
+    };
+    for (remember, max_age) in [(&[("remember", "true")][..], Some(14 * DAY)), (&[], None)] {
+        at(0, 0);
+        let mut visitor = signed_in(remember);
+        let unused = visitor.clone();
+        at(2, -1);
+        assert!(visitor.open("/account").cookies().is_empty(), "a seventh of the limit has not passed");
+        at(2, 0);
+        // Pages that leave the cookie alone renew it, also if they lead elsewhere or report an error.
+        for call in [
+            visitor.call("GET", "/account"),
+            visitor.call("GET", "/account/login"),
+            visitor.call("GET", "/account/delete"),
+            visitor.call("POST", "/account/password").header("Sec-Fetch-Site", "same-origin").fields(&[]),
+        ] {
+            let cookie = page_cookie(&call.send());
+            assert_eq!(
+                (cookie.lasting(), cookie.max_age()),
+                ("HttpOnly; Path=/; SameSite=Lax; Secure".to_owned(), max_age)
+            );
+        }
+        visitor.open("/account").page(200);
+        at(14, -1);
+        assert!(unused.is_signed_in());
+        at(14, 0);
+        assert!(visitor.is_signed_in() && !unused.is_signed_in());
+        let signed_out = visitor.submit("/account/logout", &[]);
+        let cookies = signed_out.cookies().into_iter().filter(|cookie| cookie.name == PAGE);
+        assert!(cookies.map(|cookie| cookie.deletes()).eq([true]), "a page that deletes the cookie does not renew it");
+    }
+}
+
+fn c5_7_an_address_that_must_be_verified_now_is_asked_for(backend: Backend) {
+    let service = with_apps(backend.service()).start();
+    let (account, verified) = (service.account(), service.verified_account());
+    let [jar, other] = [&account, &verified].map(|account| Visitor::signed_in(&service, account).jar);
+    let token = service.verification_token(&account);
+    service.stop();
+    let service = with_apps(service.again()).set("REQUIRE_VERIFIED_EMAIL", "true").start();
+    let mut visitor = Visitor { service: &service, jar };
+    assert!(Visitor { service: &service, jar: other }.is_signed_in());
+    for path in ["/account", "/account/security", "/account/delete", "/account/reauthenticate"] {
+        let away = visitor.open(path);
+        let page = match path {
+            "/account" => visitor.open(&format!("/{}", away.location())),
+            _ => visitor.follow(&away),
+        };
+        let page = page.page(200);
+        assert!(page.contains("Check your inbox") && page.contains(&account.email), "{path}: {page}");
+        assert!(page.contains("switch=1"), "another account may sign in: {page}");
+    }
+    let path = format!("/account/login{}", app_query());
+    for reply in [visitor.open(&path), visitor.submit(&path, &[("account", &account.id.to_string())])] {
+        assert!(reply.page(200).contains("Check your inbox"), "{}", reply.request);
+    }
+    assert_eq!(service.database.count("FROM sign_in_codes"), 0);
+    assert!(visitor.open(&format!("{path}&switch=1")).page(200).contains("name=\"password\""));
+    assert!(visitor.open("/account/logout").page(200).contains(&account.email), "it can be ended");
+    // The link in the email leads back to the app's sign-in, with the session that the browser has.
+    let fields = [("token", &*token), ("password", &*account.password), ("asked", "password")];
+    let done = visitor.submit("/account/verify", &fields).page(200);
+    assert!(done.contains(&BACK.replace(':', "%3A").replace('/', "%2F")[..20]), "{done}");
+    assert!(visitor.is_signed_in());
+    super::code_in(&visitor.submit(&path, &[("account", &account.id.to_string())]).app_url());
 }
 
 fn c5_19_logout_ends_the_session_by_a_button(site: Site) {

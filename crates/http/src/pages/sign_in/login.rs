@@ -13,6 +13,7 @@ use crate::pages::session::PageSession;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_domain::ErrorCode;
+use portcullis_domain::providers::append_query;
 use portcullis_domain::registration::{EmailAddress, Password};
 use portcullis_usecases::login::PasswordLogin;
 use portcullis_usecases::passkeys::PasskeyLogIn;
@@ -91,6 +92,11 @@ impl Visit<'_> {
     }
 
     pub(super) fn signed_in_already(&self, session: &Authenticated) -> HttpResponse {
+        if !self.api.sessions.page.admits(session) {
+            // To sign in again, once the address is verified.
+            let query = append_query(&self.query, &[("switch", "1")]);
+            return self.check_inbox(&query, Some(session.user.email.original()));
+        }
         match &self.target {
             Target::Page(None) => see_other("../account"),
             Target::Page(Some(path)) => see_other(path.as_str()),
@@ -108,12 +114,17 @@ impl Visit<'_> {
         }
         match PageSession::find(self.request, self.api).await {
             Ok(Some(PageSession(session))) => match session.session_id {
-                Some(id) if session.user.id.get().to_string() == account => self.go_on((session.user.id, id)).await,
+                Some(id) if self.names(account, &session) => self.go_on((session.user.id, id)).await,
                 _ => self.signed_in_already(&session),
             },
             Ok(None) => see_other(&self.path("login", &[])),
             Err(error) => self.unavailable(error),
         }
+    }
+
+    /// Returns whether a page named the account of a session that may use the pages.
+    fn names(&self, account: &str, session: &Authenticated) -> bool {
+        session.user.id.get().to_string() == account && self.api.sessions.page.admits(session)
     }
 
     /// Signs in with the response of a passkey.

@@ -132,11 +132,7 @@ impl<'a> Visit<'a> {
         let page = match error.code {
             ErrorCode::MfaRequired => "second-factor",
             ErrorCode::MfaEnrolmentRequired => "enrol",
-            ErrorCode::EmailUnverified => {
-                let mut response = self.reader.ok(SignInPage::CheckInbox { query: &self.query, email }.into());
-                cookies::set_detour(self.api, &self.target, &mut response);
-                return Ok(response);
-            }
+            ErrorCode::EmailUnverified => return Ok(self.check_inbox(&self.query, email)),
             _ => return Err(error),
         };
         let detail = |name: &str| error.details.as_ref().and_then(|details| details.get(name));
@@ -145,6 +141,13 @@ impl<'a> Visit<'a> {
         let seconds = detail("expires_in").and_then(Value::as_i64).unwrap_or_default();
         cookies::set_challenge(self.api, token, seconds, &mut response);
         Ok(response)
+    }
+
+    /// Asks for the verification of the account's email address, and remembers the target until then.
+    fn check_inbox(&self, query: &str, email: Option<&str>) -> HttpResponse {
+        let mut response = self.reader.ok(SignInPage::CheckInbox { query, email }.into());
+        cookies::set_detour(self.api, &self.target, &mut response);
+        response
     }
 
     /// Returns a relative URL of another page with the target and more parameters.
