@@ -77,6 +77,7 @@ impl Connection {
     /// Sends the next request of the flow and passes the response to it.
     pub(crate) fn exchange(&mut self, flow: &mut dyn Flow) -> Result<()> {
         let answer = self.call(flow)?;
+        flow.head(self.head(&answer));
         flow.answer(answer.status, self.body(&answer))
     }
 

@@ -42,15 +42,15 @@ pub(crate) fn parse(read: &[u8]) -> Result<Option<Answer>> {
 
 /// Writes a GET, with the access token unless it is empty.
 pub(crate) fn get(out: &mut Vec<u8>, path: &str, access: &str) {
-    for part in ["GET ", path, " HTTP/1.1\r\nHost: 127.0.0.1\r\n"] {
+    get_with(out, path, Some(("Authorization: Bearer ", access)).filter(|_| !access.is_empty()));
+}
+
+/// Writes a GET, optionally with another header field.
+pub(crate) fn get_with(out: &mut Vec<u8>, path: &str, field: Option<(&str, &str)>) {
+    let (line, (name, value)) = field.map_or(("", ("", "")), |field| ("\r\n", field));
+    for part in ["GET ", path, " HTTP/1.1\r\nHost: 127.0.0.1", line, name, value, "\r\n\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }
-    if !access.is_empty() {
-        for part in ["Authorization: Bearer ", access, "\r\n"] {
-            out.extend_from_slice(part.as_bytes());
-        }
-    }
-    out.extend_from_slice(b"\r\n");
 }
 
 /// Writes a POST with a JSON body.

@@ -9,6 +9,7 @@ mod http;
 pub(super) mod load;
 pub(super) mod passkey;
 pub(super) mod probes;
+pub(super) mod provider;
 pub(super) mod second_factor;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ mod isolation;
 mod large_database;
 mod memory;
 mod passkeys;
+mod providers;
 mod purge;
 mod reads;
 mod refresh;
@@ -40,7 +41,7 @@ const fn large(goals: &'static str, name: &'static str, measure: fn(&mut Run) ->
 /// Runs alone, with `--soak`.
 static SOAK: Workload = workload("soak", "soak", soak::measure);
 
-static ALL: [Workload; 18] = [
+static ALL: [Workload; 19] = [
     workload("G1", "login-storm", hashing::storm),
     workload("G2", "login", hashing::one_login),
     workload("G3", "register", hashing::register),
@@ -59,6 +60,7 @@ static ALL: [Workload; 18] = [
     workload("N3", "second-factor", second_factor::measure),
     workload("N4", "passkeys", passkeys::measure),
     workload("N5", "refresh-by-cookie", refresh::by_cookie),
+    workload("N6", "providers", providers::measure),
 ];
 
 /// Returns the workloads that the options select.
