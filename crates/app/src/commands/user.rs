@@ -184,8 +184,10 @@ fn verify_email(parts: &AppContext, named: &UserArg) -> anyhow::Result<String> {
     let (id, user) = (user.id, label(&user));
     Ok(if done.changed {
         format!(
-            "Verified the email address of account {user}. Its password and sessions stay. If anyone but the owner \
-             may know the password, run `portcullis user set-password {id}`."
+            "Verified the email address of account {user}. Its password and sessions stay, and so do its identities \
+             and passkeys. If anyone but the owner may know the password, run `portcullis user set-password {id}`. \
+             If anyone else may have connected an identity or a passkey, let the owner reset the password and remove \
+             other sign-in methods."
         )
     } else {
         format!("The email address of account {user} was already verified.")

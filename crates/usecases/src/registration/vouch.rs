@@ -13,8 +13,8 @@ pub struct EmailVouched {
     pub changed: bool,
 }
 
-/// Marks an account's email as verified. Keeps the password and the sessions: the operator vouches that
-/// they belong to the owner of the address. A link in an email cannot prove that (account
+/// Marks an account's email as verified. Keeps the password, the sessions and all other ways to sign in: the operator
+/// vouches that they belong to the owner of the address. A link in an email cannot prove that (account
 /// pre-hijacking).
 pub struct VouchForEmail {
     /// Store of accounts.

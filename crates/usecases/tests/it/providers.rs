@@ -20,7 +20,7 @@ use portcullis_domain::verification::OneTimeToken;
 use portcullis_ports::{Clock, StoreError, StoreExt};
 use portcullis_usecases::login::OwnerProof;
 use portcullis_usecases::recovery::{ChangePassword, PasswordChange, PasswordReset};
-use portcullis_usecases::registration::OwnAccountDeletion;
+use portcullis_usecases::registration::{OwnAccountDeletion, VouchForEmail};
 use portcullis_usecases::tokens::{Authenticated, TokenPair};
 use portcullis_usecases::verification::{EmailChangeRequest, RequestEmailChange};
 use portcullis_usecases::{Caller, Counted};
@@ -110,10 +110,11 @@ fn left(world: &World, user_id: UserId) -> (bool, bool) {
 #[test]
 fn identities_and_passkeys_end_when_an_address_is_claimed_without_a_session() {
     type Redeem = fn(&World, &TokenPair, &OneTimeToken);
-    let table: [(&str, bool, Redeem, Option<&str>); 9] = [
+    let table: [(&str, bool, Redeem, Option<&str>); 10] = [
         ("verify", false, |world, _, link| drop(world.verify(link).unwrap()), Some(ADA)),
         ("verify by password", false, |world, _, link| drop(world.confirm(link).unwrap()), Some(ADA)),
         ("verify by session", false, |world, ada, link| drop(world.verify_from(link, Some(ada), None).unwrap()), None),
+        ("verify by an operator", false, |world, ada, _| vouch(world, ada), None),
         ("reset", false, |world, _, _| reset(world, false), Some(ADA)),
         ("reset, verified", true, |world, _, _| reset(world, false), None),
         ("reset with removal", true, |world, _, _| reset(world, true), Some(ADA)),
@@ -154,6 +155,12 @@ fn identities_and_passkeys_end_when_an_address_is_claimed_without_a_session() {
         let due = ["identity_unlinked", "passkey_removed"].map(|occasion| notified.map(|to| told(occasion, to)));
         assert_eq!(sent, Vec::from_iter(due.into_iter().flatten()), "{what}");
     }
+}
+
+fn vouch(world: &World, ada: &TokenPair) {
+    let user = world.authenticate(&ada.access_token).unwrap().user;
+    let verb = VouchForEmail { store: world.store.clone(), clock: world.clock.clone() };
+    assert!(verb.run(user.id, &user.email).unwrap().changed);
 }
 
 fn reset(world: &World, remove_others: bool) {
