@@ -11,6 +11,8 @@ pub enum SignInError {
     AccountExists,
     /// The identity is linked to another account.
     IdentityTaken,
+    /// An account was to authenticate again, and the identity is not linked to it.
+    OtherAccount,
     /// The provider reports no email address.
     EmailMissing,
     /// The person has no account, and the provider may not create one.
@@ -29,10 +31,11 @@ pub enum SignInError {
 
 impl SignInError {
     /// All reasons.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AccessDenied,
         Self::AccountExists,
         Self::IdentityTaken,
+        Self::OtherAccount,
         Self::EmailMissing,
         Self::SignUpClosed,
         Self::DomainNotAllowed,
@@ -54,6 +57,7 @@ impl SignInError {
             Self::AccessDenied => "access_denied",
             Self::AccountExists => "account_exists",
             Self::IdentityTaken => "identity_taken",
+            Self::OtherAccount => "other_account",
             Self::EmailMissing => "email_missing",
             Self::SignUpClosed => "sign_up_closed",
             Self::DomainNotAllowed => "domain_not_allowed",
@@ -69,6 +73,7 @@ impl From<LinkRejection> for SignInError {
     fn from(rejection: LinkRejection) -> Self {
         match rejection {
             LinkRejection::IdentityTaken => Self::IdentityTaken,
+            LinkRejection::OtherAccount => Self::OtherAccount,
             LinkRejection::EmailMissing => Self::EmailMissing,
             LinkRejection::AccountExists => Self::AccountExists,
             LinkRejection::SignUpClosed => Self::SignUpClosed,

@@ -15,6 +15,7 @@
 //!
 //! - Row 1 in a flow that was begun to link the identity: `identity_taken` if another account has it. The same
 //!   account succeeds.
+//! - In a flow in which an account authenticates again, any identity but those of this account is `other_account`.
 //! - An email that several adopted accounts share, or that an undo still reserves, is `account_exists`.
 //! - The allowed domains apply to rows 4 to 7, before any account counts.
 //! - A disabled account is `account_disabled` in rows 1, 2, 5 and 6.
@@ -65,6 +66,8 @@ pub struct LinkingFacts<'a> {
     pub known: Option<&'a User>,
     /// Account whose owner began the flow to link the identity.
     pub link_to: Option<&'a User>,
+    /// Account whose owner began the flow to authenticate again.
+    pub again: Option<UserId>,
     /// Accounts with the profile's email address, in any spelling.
     pub accounts: &'a [User],
     /// True if an account can still undo a change of its email from this address, and is not the only one in
@@ -99,6 +102,8 @@ pub enum Link {
 pub enum LinkRejection {
     /// The identity is linked to another account than the one that began the flow.
     IdentityTaken,
+    /// The identity is not linked to the account that has to authenticate again.
+    OtherAccount,
     /// The provider reports no email address.
     EmailMissing,
     /// An account has the email address or can reclaim it: sign in, then link.
@@ -130,6 +135,9 @@ impl LinkingPolicy {
     /// # Errors
     /// Returns why the person gets no account.
     pub fn decide(&self, profile: &ProviderProfile, facts: &LinkingFacts<'_>) -> Result<Link, LinkRejection> {
+        if facts.again.is_some() && facts.again != facts.known.map(|known| known.id) {
+            return Err(LinkRejection::OtherAccount);
+        }
         match (facts.known, facts.link_to) {
             (Some(known), None) => active(known).map(Link::SignIn),
             (Some(known), Some(target)) if known.id != target.id => Err(LinkRejection::IdentityTaken),

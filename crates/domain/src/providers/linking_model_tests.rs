@@ -191,6 +191,7 @@ impl State {
         let facts = LinkingFacts {
             known: known.as_ref(),
             link_to: link_to.as_ref(),
+            again: None,
             accounts: accounts.as_slice(),
             is_reserved: self.is_reserved(identity.email),
         };

@@ -44,8 +44,8 @@ fn decide(of: &str, says: &str, [known, flow, accounts]: [&str; 3]) -> Result<Li
     let (reserved, accounts) = accounts.strip_prefix('r').map_or((false, accounts), |rest| (true, rest));
     let accounts: Vec<_> =
         (3..).zip(accounts.split('+')).filter(|(_, text)| *text != "-").map(|(id, text)| user(id, text)).collect();
-    let facts =
-        LinkingFacts { known: known.as_ref(), link_to: link_to.as_ref(), accounts: &accounts, is_reserved: reserved };
+    let (known, link_to, again) = (known.as_ref(), link_to.as_ref(), None);
+    let facts = LinkingFacts { known, link_to, again, accounts: &accounts, is_reserved: reserved };
     let domain = says.contains('t').then_some("example.org");
     policy(of).decide(&profile(says, domain), &facts)
 }
@@ -144,6 +144,21 @@ proptest! {
                 let stricter = decide("sla", &says, [&known, &flow, &accounts]);
                 prop_assert!(stricter.is_err(), "a stricter policy accepts {:?}", stricter);
             }
+        }
+    }
+}
+
+#[test]
+fn account_authenticates_again_with_its_own_identity_only() {
+    fn decide(known: Option<&User>, accounts: &[User]) -> Result<Link, LinkRejection> {
+        let facts = LinkingFacts { known, again: Some(id(1)), accounts, ..LinkingFacts::default() };
+        policy("").decide(&profile("et", None), &facts)
+    }
+    assert_eq!(decide(Some(&user(1, "v")), &[]), Ok(Link::SignIn(id(1))));
+    assert_eq!(decide(Some(&user(1, "dv")), &[]), Err(AccountDisabled));
+    for accounts in [&[][..], &[user(1, "v")], &[user(1, "")]] {
+        for known in [None, Some(&user(2, "v"))] {
+            assert_eq!(decide(known, accounts), Err(LinkRejection::OtherAccount), "{known:?} {accounts:?}");
         }
     }
 }

@@ -5,6 +5,7 @@
 pub(crate) mod account;
 mod assets;
 mod brand;
+mod error_text;
 mod home;
 mod page;
 mod passkeys;

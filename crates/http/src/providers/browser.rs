@@ -87,7 +87,9 @@ pub(super) async fn callback(api: Data<Api>, request: HttpRequest, name: Path<St
     let callback = ProviderCallback::from(CallbackQuery::parse(request.query_string()));
     match complete(&api, &request, name.into_inner(), callback).await {
         Ok(CallbackResponse::Client(url)) => see_other(&url),
-        Ok(CallbackResponse::Pages { outcome, state }) => sign_in::returned(&api, &request, &outcome, &state),
+        Ok(CallbackResponse::Pages { outcome, state, is_again }) => {
+            sign_in::returned((&api, &request), &outcome, (&state, is_again))
+        }
         Err(error) if error.code == ErrorCode::NotFound => reader.gone_sign_in(error),
         Err(error) => reader.failed_sign_in(SignInProblem::Unavailable, error),
     }

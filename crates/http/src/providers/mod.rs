@@ -98,8 +98,8 @@ async fn link(
     if state.as_ref().is_some_and(|state| state.len() > query::MAX_STATE_BYTES) {
         return Err(state_too_long());
     }
-    let (provider, challenge, login_hint, prompt) = (path.into_inner().name, None, None, None);
-    let start = SignInStart { provider, redirect_uri, state, challenge, login_hint, prompt };
+    let (provider, challenge, login_hint, prompt, again) = (path.into_inner().name, None, None, None, None);
+    let start = SignInStart { provider, redirect_uri, state, challenge, login_hint, prompt, again };
     let url = format!("{}/auth/providers/{}/connect", api.providers.providers.public_url, start.provider);
     let token = with_store(api, move |api| api.providers.link.offer(&session, &start)).await??;
     let start_url = format!("{url}?token={}", token.expose());

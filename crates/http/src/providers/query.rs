@@ -57,6 +57,7 @@ impl StartQuery {
             challenge: Some(challenge.ok_or(StartError::Pkce)?),
             login_hint: self.login_hint.filter(|hint| hint.len() <= MAX_HINT_BYTES),
             prompt: self.prompt.filter(|prompt| PROMPTS.contains(&prompt.as_str())),
+            again: None,
         })
     }
 }

@@ -70,6 +70,8 @@ pub enum CallbackResponse {
         outcome: Result<CodeExchange, SignInError>,
         /// `state` of the flow.
         state: String,
+        /// `true` if an account was to authenticate again.
+        is_again: bool,
     },
 }
 
@@ -199,7 +201,7 @@ impl CompleteSignIn {
         let provider = self.providers.find(details.provider.as_str()).ok_or_else(gone)?;
         let secret = SignInSecret::from_random(self.entropy.array());
         let link_to = details.link.map(|(user_id, _)| user_id);
-        let signed_in = SignedIn { provider, profile, link_to, caller };
+        let signed_in = SignedIn { provider, profile, link_to, again: details.again, caller };
         let session_id = SessionId::from_random(self.entropy.array());
         let verifier = CodeVerifier::from_random(self.entropy.array());
         let challenge = details.challenge.unwrap_or_else(|| verifier.challenge());
@@ -227,7 +229,8 @@ impl CompleteSignIn {
         let FlowDetails { redirect_uri, state, .. } = &opened.details;
         if opened.details.is_for_pages() {
             let outcome = outcome.and_then(|code| code.ok_or(SignInError::ServerError));
-            return CallbackResponse::Pages { outcome, state: state.clone().unwrap_or_default() };
+            let (state, is_again) = (state.clone().unwrap_or_default(), opened.details.again.is_some());
+            return CallbackResponse::Pages { outcome, state, is_again };
         }
         let mut parameters: Vec<(&str, &str)> = Vec::new();
         match &outcome {

@@ -24,10 +24,14 @@ pub(super) struct FlowDetails {
     pub(super) verifier: String,
     /// Account and session that began the flow to link an identity.
     pub(super) link: Option<(UserId, SessionId)>,
+    /// Account that authenticates again.
+    pub(super) again: Option<UserId>,
 }
 
 /// Written for a missing field. No hexadecimal text is equal.
 const NONE: &str = "-";
+/// Number of fields that every flow has.
+const FIELDS: usize = 8;
 
 impl FlowDetails {
     /// Returns whether the account pages began the flow.
@@ -51,7 +55,7 @@ impl FlowDetails {
         let (user, session) = self.link.map_or((NONE.to_owned(), NONE.to_owned()), |(user, session)| {
             (user.get().to_string(), session.to_string())
         });
-        [
+        let mut fields = vec![
             self.provider.to_string(),
             hex::encode(&self.redirect_uri),
             self.state.as_ref().map_or_else(|| NONE.to_owned(), hex::encode),
@@ -60,13 +64,17 @@ impl FlowDetails {
             self.verifier.clone(),
             user,
             session,
-        ]
-        .join(" ")
+        ];
+        // Replicas of an earlier release read flows without it.
+        fields.extend(self.again.map(|user| user.to_string()));
+        fields.join(" ")
     }
 
     fn from_text(text: &str) -> Option<Self> {
-        let fields: Vec<_> = text.split(' ').collect();
-        let [provider, redirect_uri, state, challenge, nonce, verifier, user, session] = fields.try_into().ok()?;
+        let mut fields: Vec<_> = text.split(' ').collect();
+        let again = if fields.len() == FIELDS + 1 { Some(UserId::parse(fields.pop()?)?) } else { None };
+        let [provider, redirect_uri, state, challenge, nonce, verifier, user, session]: [&str; FIELDS] =
+            fields.try_into().ok()?;
         Some(Self {
             provider: ProviderName::parse(provider)?,
             redirect_uri: unhex(redirect_uri)?,
@@ -75,6 +83,7 @@ impl FlowDetails {
             nonce: nonce.to_owned(),
             verifier: verifier.to_owned(),
             link: optional(user, |user| Some((UserId::new(i64::from_str(user).ok()?), SessionId::parse(session)?)))?,
+            again,
         })
     }
 }
@@ -98,7 +107,10 @@ mod tests {
     #[test]
     fn details_survive_storage() {
         let link = (UserId::new(7), SessionId::from_random([3; 16]));
-        for (state, link) in [(None, None), (Some("a b\n-é".to_owned()), Some(link)), (Some(String::new()), None)] {
+        let again = Some(UserId::new(7));
+        for (state, link, again) in
+            [(None, None, None), (Some("a b\n-é".to_owned()), Some(link), None), (Some(String::new()), None, again)]
+        {
             let details = FlowDetails {
                 provider: ProviderName::parse("corp").unwrap(),
                 redirect_uri: "https://app.example.org/back?a=b c".to_owned(),
@@ -107,6 +119,7 @@ mod tests {
                 nonce: "n".repeat(64),
                 verifier: "v".repeat(43),
                 link,
+                again,
             };
             assert_eq!(FlowDetails::from_text(&details.to_text()), Some(details));
         }

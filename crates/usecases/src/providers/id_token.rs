@@ -116,7 +116,7 @@ impl Counted for NativeSignIn {
             return Err(IdTokenReason::Provider(ProviderReason::Rejected).into());
         }
         let profile = &verified.profile;
-        let signed_in = SignedIn { provider, profile, link_to: None, caller };
+        let signed_in = SignedIn { provider, profile, link_to: None, again: None, caller };
         let found = self.accounts.run(&signed_in, &mut |_, _| Ok(()));
         match &found {
             Ok(_) => self.observer.on_sign_in(provider.kind, Ok(())),

@@ -95,6 +95,7 @@ impl StartLink {
             nonce: String::new(),
             verifier: String::new(),
             link: Some((session.user.id, session_id)),
+            again: None,
         };
         let sealed = details.seal(&digest, &*self.sealer).map_err(DependencyError::from)?;
         let expires_at = self.clock.now() + LINK_START_LIFETIME;
@@ -183,8 +184,9 @@ impl StartLink {
     ) -> Result<LinkOffer, UseCaseError<LinkStart>> {
         let FlowDetails { provider, redirect_uri, state, link, .. } = self.details(digest, flow)?;
         let (provider, link) = (provider.to_string(), link.ok_or(LinkStart::Expired)?);
-        let (challenge, login_hint, prompt) = (None, None, None);
-        let start = SignInStart { provider: provider.clone(), redirect_uri, state, challenge, login_hint, prompt };
+        let (challenge, login_hint, prompt, again) = (None, None, None, None);
+        let start =
+            SignInStart { provider: provider.clone(), redirect_uri, state, challenge, login_hint, prompt, again };
         Ok(LinkOffer { owner, provider, start, link })
     }
 

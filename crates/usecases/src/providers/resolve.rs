@@ -25,6 +25,7 @@ const MAX_ATTEMPTS: usize = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{}", match .0 {
     LinkRejection::IdentityTaken => "The identity is linked to another account",
+    LinkRejection::OtherAccount => "The identity is not linked to the account that authenticates again",
     LinkRejection::EmailMissing => "The provider reports no email address",
     LinkRejection::AccountExists => "An account has the email address: sign in, then link the identity",
     LinkRejection::SignUpClosed => "The provider may not create accounts",
@@ -62,6 +63,8 @@ pub(super) struct SignedIn<'a> {
     pub(super) profile: &'a ProviderProfile,
     /// Account that began the flow to link the identity.
     pub(super) link_to: Option<UserId>,
+    /// Account that began the flow to authenticate again.
+    pub(super) again: Option<UserId>,
     pub(super) caller: &'a Caller,
 }
 
@@ -249,6 +252,7 @@ fn decide(signed_in: &SignedIn<'_>, facts: &Facts) -> Result<Link, LinkRejection
     let facts = LinkingFacts {
         known: facts.known.as_ref().map(|(_, user)| user),
         link_to: facts.link_to.as_ref(),
+        again: signed_in.again,
         accounts: &facts.accounts,
         is_reserved: facts.is_reserved,
     };

@@ -27,6 +27,8 @@ pub struct SignInStart {
     pub login_hint: Option<String>,
     /// `prompt` for the provider.
     pub prompt: Option<String>,
+    /// Account that authenticates again at the account pages: another one is refused.
+    pub again: Option<UserId>,
 }
 
 /// A flow that is not stored yet. Redacted in `Debug`.
@@ -97,6 +99,7 @@ impl StartSignIn {
             nonce: nonce.expose(),
             verifier: verifier.expose().to_owned(),
             link,
+            again: input.again,
         };
         let digest = StateDigest::from(&state);
         let sealed = details.seal(&digest, &*self.sealer).map_err(DependencyError::from)?;

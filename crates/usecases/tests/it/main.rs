@@ -25,6 +25,7 @@ mod passkey_fixtures;
 mod passkey_sign_in;
 mod passkeys;
 mod prehijacking;
+mod provider_flows;
 mod providers;
 mod recovery;
 mod reencrypt;

@@ -13,6 +13,7 @@ on_both_databases!(
     c5_21_a_flow_works_in_its_browser_once,
     c5_21_reasons_are_on_the_page,
     c5_21_without_a_password_the_provider_proves_it_again,
+    c5_30_another_account_is_no_proof,
     c5_22_an_account_without_a_password_sets_one,
     c5_26_an_account_is_connected_and_disconnected,
     c5_26_an_account_of_another_one_is_not_connected,
@@ -292,4 +293,37 @@ fn c5_30_without_a_password_recent_authentication_proves_it(home: &'static Home)
         assert_eq!((visitor.open(&path).location(), visitor.submit(&path, &fields).location()), (asks.clone(), asks));
     }
     assert!(visitor.is_signed_in());
+}
+
+/// The person comes back from the provider as someone else: nothing changes, and the page says why.
+fn c5_30_another_account_is_no_proof(home: &'static Home) {
+    let mut visitor = newcomer(home);
+    visitor.authenticated_earlier();
+    let (known, verified) = (Person::fresh(), home.verified());
+    let other = home.account_of(&home.signed_in("corp", &known));
+    let path = "/account/reauthenticate?continue=%2Faccount%2Fsecurity";
+    let come_back_as = |visitor: &mut Visitor<'static>, query: &dyn Fn(&str) -> String| {
+        let url = visitor.submit(path, &[("provider", "corp")]).app_url();
+        let location = come_back(visitor, &query(&url)).location();
+        let page = location.strip_prefix("../../..").unwrap_or_else(|| panic!("{location}"));
+        assert!(page.starts_with(&format!("{path}&error=")), "{location}");
+        visitor.open(page)
+    };
+    let sid = visitor.sid();
+    for (person, accounts, links) in [(known, 1, 1), (Person::fresh(), 0, 0), (Person::new(&verified.email), 1, 0)] {
+        let page = come_back_as(&mut visitor, &|url| home.server.approve(url, &person));
+        assert!(page.problem(200).starts_with("The account you used there isn't connected"), "{}", page.text());
+        let found = home.database.count(&format!("FROM users WHERE email = '{}'", person.email()));
+        assert_eq!(
+            (found, home.links_of(&person), visitor.sid()),
+            (accounts, links, sid.clone()),
+            "{}",
+            person.email()
+        );
+    }
+    assert_eq!((home.rows_of(&other, "sessions"), home.rows_of(&verified, "sessions")), (1, 0));
+    let cancel = |url: &str| format!("error=access_denied&state={}", fields(url.split_once('?').unwrap().1)["state"]);
+    assert!(come_back_as(&mut visitor, &cancel).problem(200).starts_with("The sign-in was canceled"));
+    let asks = "reauthenticate?continue=%2Faccount%2Fpassword";
+    assert_eq!(visitor.open("/account/password").location(), asks, "still due");
 }

@@ -93,6 +93,7 @@ impl Visit {
             challenge: None,
             login_hint: None,
             prompt: None,
+            again: None,
         };
         let started = begin(api, &self.request, input, Some(link)).await?;
         let mut response = self.reader().ok(PageContent::Continue { provider: &label, url: &started.url });

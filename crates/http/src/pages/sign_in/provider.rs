@@ -42,17 +42,18 @@ async fn flow(visit: &Visit<'_>, provider: String, again: Option<&User>) -> Resu
         challenge: None,
         login_hint: again.map(|user| user.email.original().to_owned()),
         prompt: again.map(|_| "login".to_owned()),
+        again: again.map(|user| user.id),
     };
     begin(visit.api, visit.request, input, None).await
 }
 
 /// Continues a callback in the account pages. Their cookies are not sent with a provider's redirect, so a page leads
-/// there.
+/// there. A reason to refuse it is displayed where the flow began: at the login, or where an account authenticates
+/// again.
 pub(crate) fn returned(
-    api: &Api,
-    request: &HttpRequest,
+    (api, request): (&Api, &HttpRequest),
     outcome: &Result<CodeExchange, SignInError>,
-    query: &str,
+    (query, is_again): (&str, bool),
 ) -> HttpResponse {
     // Below /auth/providers/{name}/.
     let pages = "../../../account";
@@ -63,7 +64,10 @@ pub(crate) fn returned(
             cookies::set_code(api, exchange, &mut response);
             response
         }
-        Err(reason) => see_other(&append_query(&format!("{pages}/login{query}"), &[("error", reason.as_str())])),
+        Err(reason) => {
+            let page = if is_again { "reauthenticate" } else { "login" };
+            see_other(&append_query(&format!("{pages}/{page}{query}"), &[("error", reason.as_str())]))
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::login::PROVIDER;
 use super::second_factor::entered;
+use super::target::Parameters;
 use super::{SignInPage, Visit, at_field, at_passkey, provider};
 use crate::api::{Api, with_store};
 use crate::body::{Fields, PASSWORD};
@@ -81,7 +82,10 @@ impl Visit<'_> {
         };
         match error {
             Some(error) => self.reader.with_error(content.into(), error),
-            None => self.reader.ok(content.into()),
+            None => {
+                let message = Parameters::of(self.request.query_string()).message();
+                self.reader.with_message(content.into(), message)
+            }
         }
     }
 

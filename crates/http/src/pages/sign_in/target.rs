@@ -51,6 +51,7 @@ impl FormError {
         let text = match error {
             SignInError::AccessDenied => ErrorText::Canceled,
             SignInError::AccountExists => ErrorText::AccountExists,
+            SignInError::OtherAccount => ErrorText::OtherAccount,
             SignInError::EmailMissing => ErrorText::EmailMissing,
             SignInError::SignUpClosed => ErrorText::SignUpClosed,
             SignInError::DomainNotAllowed => ErrorText::DomainNotAllowed,

@@ -1,0 +1,108 @@
+//! Error messages of pages.
+
+use serde::Serialize;
+
+/// Error message, and the form field it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct FormError {
+    pub(crate) text: ErrorText,
+    pub(crate) field: Option<&'static str>,
+}
+
+/// Name of an error message in the translations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ErrorText {
+    Email,
+    TooShort,
+    TooLong,
+    Common,
+    Differs,
+    WrongPassword,
+    NoPassword,
+    Taken,
+    Limited,
+    Unavailable,
+    OtherSite,
+    Unreadable,
+    Unexpected,
+    PasswordMissing,
+    CodeMissing,
+    Credentials,
+    PasswordOrCode,
+    WrongCode,
+    Registered,
+    Canceled,
+    AccountExists,
+    EmailMissing,
+    SignUpClosed,
+    DomainNotAllowed,
+    AccountDisabled,
+    SignInExpired,
+    ProviderUnavailable,
+    CurrentPassword,
+    Name,
+    Sure,
+    TooManyApps,
+    AppRequired,
+    LastSignInMethod,
+    IdentityTaken,
+    OtherAccount,
+    LinkCanceled,
+    ProviderFailed,
+    SetupExpired,
+    PasskeyRefused,
+    PasskeyTaken,
+    PasskeyExpired,
+    PasskeyFailed,
+    TooManyPasskeys,
+}
+
+impl ErrorText {
+    /// All messages.
+    pub(super) const ALL: [Self; 43] = [
+        Self::Email,
+        Self::TooShort,
+        Self::TooLong,
+        Self::Common,
+        Self::Differs,
+        Self::WrongPassword,
+        Self::NoPassword,
+        Self::Taken,
+        Self::Limited,
+        Self::Unavailable,
+        Self::OtherSite,
+        Self::Unreadable,
+        Self::Unexpected,
+        Self::PasswordMissing,
+        Self::CodeMissing,
+        Self::Credentials,
+        Self::PasswordOrCode,
+        Self::WrongCode,
+        Self::Registered,
+        Self::Canceled,
+        Self::AccountExists,
+        Self::EmailMissing,
+        Self::SignUpClosed,
+        Self::DomainNotAllowed,
+        Self::AccountDisabled,
+        Self::SignInExpired,
+        Self::ProviderUnavailable,
+        Self::CurrentPassword,
+        Self::Name,
+        Self::Sure,
+        Self::TooManyApps,
+        Self::AppRequired,
+        Self::LastSignInMethod,
+        Self::IdentityTaken,
+        Self::OtherAccount,
+        Self::LinkCanceled,
+        Self::ProviderFailed,
+        Self::SetupExpired,
+        Self::PasskeyRefused,
+        Self::PasskeyTaken,
+        Self::PasskeyExpired,
+        Self::PasskeyFailed,
+        Self::TooManyPasskeys,
+    ];
+}
