@@ -45,14 +45,22 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const BACKLOG: i32 = 4096;
 
-/// Flag that is set when the server begins to stop.
+/// Steps of the shutdown that requests notice.
 #[derive(Default)]
-pub(crate) struct Draining(AtomicBool);
+pub(crate) struct Draining {
+    announced: AtomicBool,
+    begun: AtomicBool,
+}
 
 impl Draining {
+    /// Returns whether the server is about to stop, and should get no new work.
+    pub(crate) fn is_announced(&self) -> bool {
+        self.announced.load(Ordering::SeqCst)
+    }
+
     /// Returns whether connections should close after their response.
     pub(crate) fn has_begun(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.begun.load(Ordering::SeqCst)
     }
 }
 
@@ -68,10 +76,17 @@ pub struct RunningServer {
 }
 
 impl RunningServer {
+    /// Reports the server as not ready from now on, so that load balancers send it no new work. It still
+    /// accepts and serves every request.
+    pub fn announce_stop(&self) {
+        self.draining.announced.store(true, Ordering::SeqCst);
+    }
+
     /// Stops gracefully: accepts no new connection, responds to every request received, and closes idle
     /// connections. Returns whether all requests finished in time.
     pub async fn stop(&self) -> bool {
-        self.draining.0.store(true, Ordering::SeqCst);
+        self.announce_stop();
+        self.draining.begun.store(true, Ordering::SeqCst);
         // The server's own timeout has whole seconds and ends up to one second later.
         timeout(self.shutdown_timeout, self.handle.stop(true)).await.is_ok()
     }

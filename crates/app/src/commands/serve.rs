@@ -86,8 +86,9 @@ async fn run(sources: &Sources, mut settings: Settings, parts: &AppContext) -> a
         }
     }
     drop((purging, sampling));
-    tracing::info!(target: LOG, "Stopping: no new connections, finishing what is in flight");
     let stopping = async {
+        announce_stop(&running, settings.server.shutdown_delay).await;
+        tracing::info!(target: LOG, "Stopping: no new connections, finishing what is in flight");
         stopped(&running, server).await?;
         drain_mail(mail).await;
         anyhow::Ok(())
@@ -151,6 +152,16 @@ async fn wait_for_fatal_migration(migrated: Option<migrate::Outcome>) -> Migrate
 
 fn into_server_error(server: Result<io::Result<()>, JoinError>) -> anyhow::Result<()> {
     server.context("the server's task panicked")?.context("the server failed")
+}
+
+/// Reports the service as not ready, and serves on while load balancers find out.
+async fn announce_stop(running: &RunningServer, delay: Duration) {
+    running.announce_stop();
+    if !delay.is_zero() {
+        let seconds = delay.as_secs();
+        tracing::info!(target: LOG, seconds, "Not ready any more, stopping after SHUTDOWN_DELAY_SECONDS");
+        sleep(delay).await;
+    }
 }
 
 async fn stopped(running: &RunningServer, server: JoinHandle<io::Result<()>>) -> anyhow::Result<()> {

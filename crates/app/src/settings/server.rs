@@ -15,6 +15,8 @@ const PORT: Number<u16> =
 const CORS_ORIGINS: Setting = Setting::new("CORS_ORIGINS", None, cors::ACCEPTED);
 const SHUTDOWN: Number<u64> =
     Setting::number("SHUTDOWN_TIMEOUT_SECONDS", Some("30"), 0..=3600, "a whole number of seconds from 0 to 3600");
+const SHUTDOWN_DELAY: Number<u64> =
+    Setting::number("SHUTDOWN_DELAY_SECONDS", Some("0"), 0..=3600, "a whole number of seconds from 0 to 3600");
 const MAX_CONNECTIONS: Number<usize> =
     Setting::number("MAX_CONNECTIONS", Some("10000"), 16..=1_000_000, "a whole number from 16 to 1000000");
 const HSTS: Number<u32> = Setting::number(
@@ -24,8 +26,17 @@ const HSTS: Number<u32> = Setting::number(
     "a whole number of seconds up to 315360000, or 0 for no header",
 );
 
-pub(super) const SETTINGS: [Setting; 8] =
-    [HOST, PORT.setting, APP_NAME, DEBUG, CORS_ORIGINS, HSTS.setting, MAX_CONNECTIONS.setting, SHUTDOWN.setting];
+pub(super) const SETTINGS: [Setting; 9] = [
+    HOST,
+    PORT.setting,
+    APP_NAME,
+    DEBUG,
+    CORS_ORIGINS,
+    HSTS.setting,
+    MAX_CONNECTIONS.setting,
+    SHUTDOWN_DELAY.setting,
+    SHUTDOWN.setting,
+];
 
 /// Settings of the server.
 #[derive(Debug)]
@@ -44,7 +55,9 @@ pub struct Server {
     pub(crate) hsts_seconds: u32,
     /// Maximum number of open connections.
     pub(crate) max_connections: usize,
-    /// Maximum duration of requests in flight after the stop signal.
+    /// Time between the stop signal and the end of accepting connections, in which the service is not ready.
+    pub(crate) shutdown_delay: Duration,
+    /// Maximum duration of requests in flight once no connection is accepted any more.
     pub(crate) shutdown_timeout: Duration,
 }
 
@@ -58,6 +71,7 @@ impl Server {
             cors_origins: sources.optional(&CORS_ORIGINS, cors::read_origins)?.unwrap_or_default(),
             hsts_seconds: sources.number(&HSTS)?,
             max_connections: sources.number(&MAX_CONNECTIONS)?,
+            shutdown_delay: Duration::from_secs(sources.number(&SHUTDOWN_DELAY)?),
             shutdown_timeout: Duration::from_secs(sources.number(&SHUTDOWN)?),
         })
     }

@@ -9,6 +9,7 @@ on_both_databases!(
     every_request_received_under_load_is_answered,
     what_is_in_flight_has_shutdown_timeout_seconds,
     a_second_signal_ends_at_once,
+    a_shutdown_delay_serves_on_and_is_not_ready,
     sighup_does_not_kill,
 );
 
@@ -129,6 +130,30 @@ fn a_second_signal_ends_at_once(backend: Backend) {
     for login in &mut logins {
         assert!(!matches!(login.reply(), Ok(Some(_))), "it waited for a request in flight");
     }
+}
+
+fn a_shutdown_delay_serves_on_and_is_not_ready(backend: Backend) {
+    let service = backend.service().set("SHUTDOWN_DELAY_SECONDS", "3600").start();
+    let ready = || service.get("/health/ready");
+    assert_eq!(ready().status, 200);
+    service.signal(Signal::TERM);
+    let announced = |event: &Value| event["message"].as_str().is_some_and(|text| text.starts_with("Not ready"));
+    assert_eq!(service.log.wait_for(1, announced)[0]["seconds"], 3600);
+    let stopping = ready();
+    assert_eq!((stopping.status, &stopping.json()["status"]), (503, &json!("unavailable")), "{stopping:?}");
+    assert!(stopping.header("Retry-After").is_some(), "{stopping:?}");
+    assert_eq!(service.get("/health").status, 200);
+    service.session();
+    service.signal(Signal::TERM);
+    assert_eq!(service.wait().code(), Some(1));
+
+    let service = service.again().set("SHUTDOWN_DELAY_SECONDS", "1").start();
+    let (time, status) = timed(|| {
+        service.signal(Signal::INT);
+        service.wait()
+    });
+    assert_eq!(status.code(), Some(0));
+    assert!(time >= Duration::from_secs(1), "{time:?}");
 }
 
 fn sighup_does_not_kill(backend: Backend) {

@@ -15,7 +15,8 @@ pub(crate) struct HealthResponse {
 /// Readiness of the service and its dependencies.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct ReadyResponse {
-    /// Worst status of all checks: `ok`, `degraded` or `unavailable`.
+    /// Worst status of all checks: `ok`, `degraded` or `unavailable`. A service that is about to stop is
+    /// `unavailable`.
     status: &'static str,
     /// Results of the dependency checks.
     checks: Checks,

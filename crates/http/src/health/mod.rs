@@ -6,6 +6,7 @@ use crate::api::Api;
 use crate::openapi;
 use crate::reply::Reply;
 use crate::routes::{Table, responds};
+use crate::server::Draining;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 pub(crate) use dto::{Check, Checks, Circuit, Circuits, MailCheck, ProvidersCheck};
@@ -49,12 +50,15 @@ async fn live() -> Reply<HealthResponse> {
 /// Check readiness
 ///
 /// Checks the database and returns the state of every circuit breaker. Returns 503 if the service
-/// cannot do its work.
+/// cannot do its work, or is about to stop.
 #[api_v2_operation(operation_id = "healthReady", tags(health))]
-async fn ready(api: Data<Api>) -> Reply<ReadyResponse> {
+async fn ready(api: Data<Api>, draining: Data<Draining>) -> Reply<ReadyResponse> {
     let (asked, shared) = (Instant::now(), api.clone());
     let report = api.lanes.store.run(move || shared.readiness.run()).await;
-    let report = report.unwrap_or_else(|_| api.readiness.timeout_report(asked.elapsed()));
+    let mut report = report.unwrap_or_else(|_| api.readiness.timeout_report(asked.elapsed()));
+    if draining.is_announced() {
+        report.status = Readiness::Unavailable;
+    }
     let status = match report.status {
         Readiness::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Readiness::Ok | Readiness::Degraded => StatusCode::OK,
