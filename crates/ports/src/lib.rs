@@ -34,7 +34,9 @@ pub use deletion::{Remains, UserDeletion};
 pub use entropy::{Entropy, EntropyExt};
 pub use factors::FactorRepository;
 pub use health::{CircuitMonitor, CircuitStatus};
-pub use limits::{Charge, Exceeded, HeldCharge, LimiterError, MacSigner, RateLimiter, Reservation, ReserveOutcome};
+pub use limits::{
+    Charge, Exceeded, HeldCharge, LimiterError, MacSigner, RateLimiter, Reservation, ReserveOutcome, signers,
+};
 pub use mail::{
     MailId, MailRenderer, Mailer, MailerError, OutboxCounts, OutboxNotifier, OutboxRepository, QueuedMail, RenderError,
 };

@@ -127,7 +127,8 @@ impl<L: RateLimiter + ?Sized> RateLimiter for std::sync::Arc<L> {
 #[error("the rate limiter is unavailable: {0}")]
 pub struct LimiterError(pub String);
 
-/// Signs messages with a secret key (message authentication code, RFC 2104).
+/// Signs messages with a secret key (message authentication code, RFC 2104). Keys of before a rotation verify
+/// too, and sign nothing new.
 ///
 /// ```
 /// use portcullis_ports::MacSigner;
@@ -136,9 +137,29 @@ pub struct LimiterError(pub String);
 /// }
 /// ```
 pub trait MacSigner: Send + Sync {
-    /// Returns the MAC of a message.
+    /// Returns the MAC of a message under the current key.
     fn sign(&self, message: &[u8]) -> [u8; 32];
 
-    /// Returns whether `code` is the MAC of the message. Takes constant time.
+    /// Returns whether `code` is the MAC of the message under the current key or a previous one. Reveals
+    /// nothing about the MACs by the time that it takes.
     fn verify(&self, message: &[u8], code: &[u8; 32]) -> bool;
+
+    /// Returns the signer of the previous key, or `None` if there is none. Its own previous key is the one
+    /// before.
+    fn previous(&self) -> Option<&dyn MacSigner> {
+        None
+    }
+}
+
+/// Returns the signers of all keys, the current one first. For MACs that are looked up or that contain other
+/// MACs, which [`MacSigner::verify`] cannot check.
+///
+/// ```
+/// use portcullis_ports::{MacSigner, signers};
+/// fn lookup_keys(signer: &dyn MacSigner, message: &[u8]) -> Vec<[u8; 32]> {
+///     signers(signer).map(|signer| signer.sign(message)).collect()
+/// }
+/// ```
+pub fn signers(current: &dyn MacSigner) -> impl Iterator<Item = &dyn MacSigner> {
+    std::iter::successors(Some(current), |signer| signer.previous())
 }

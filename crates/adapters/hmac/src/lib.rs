@@ -2,13 +2,16 @@
 //! purpose is not valid for another purpose, nor as a token.
 
 use hmac::{Hmac, KeyInit, Mac};
-use portcullis_ports::MacSigner;
+use portcullis_ports::{MacSigner, signers};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::ConstantTimeEq;
 
-/// Computes and verifies MACs with a derived key.
-pub struct HmacSigner(Hmac<Sha256>);
+/// Computes and verifies MACs with a derived key. Previous keys only verify.
+pub struct HmacSigner {
+    key: Hmac<Sha256>,
+    previous: Option<Box<Self>>,
+}
 
 impl HmacSigner {
     /// Derives the key for a purpose from a secret of any length: HMAC as the extractor, with the
@@ -23,17 +26,36 @@ impl HmacSigner {
     /// ```
     #[must_use]
     pub fn derive(secret: &[u8], purpose: &str) -> Self {
-        Self(keyed(&code(keyed(purpose.as_bytes()), secret)))
+        Self { key: keyed(&code(keyed(purpose.as_bytes()), secret)), previous: None }
+    }
+
+    /// Also verifies what another signer verifies: one with the previous secret and the same purpose.
+    ///
+    /// ```
+    /// use portcullis_hmac::HmacSigner;
+    /// use portcullis_ports::MacSigner;
+    /// let old = HmacSigner::derive(&[7; 32], "limits");
+    /// let code = old.sign(b"message");
+    /// let new = HmacSigner::derive(&[8; 32], "limits").with_previous(old);
+    /// assert!(new.verify(b"message", &code) && new.sign(b"message") != code);
+    /// ```
+    #[must_use]
+    pub fn with_previous(self, previous: Self) -> Self {
+        Self { previous: Some(Box::new(previous)), ..self }
     }
 }
 
 impl MacSigner for HmacSigner {
     fn sign(&self, message: &[u8]) -> [u8; 32] {
-        code(self.0.clone(), message)
+        code(self.key.clone(), message)
     }
 
     fn verify(&self, message: &[u8], code: &[u8; 32]) -> bool {
-        self.sign(message).ct_eq(code).into()
+        signers(self).any(|signer| signer.sign(message).ct_eq(code).into())
+    }
+
+    fn previous(&self) -> Option<&dyn MacSigner> {
+        self.previous.as_deref().map(|previous| -> &dyn MacSigner { previous })
     }
 }
 
@@ -80,6 +102,18 @@ mod tests {
         let code = |secret: &[u8], purpose| HmacSigner::derive(secret, purpose).sign(b"message");
         assert_ne!(code(b"secret", "one"), code(b"secret", "two"));
         assert_ne!(code(b"secret", "one"), code(b"Secret", "one"));
+    }
+
+    #[test]
+    fn previous_keys_verify_and_sign_nothing() {
+        let signer = |secret: &[u8]| HmacSigner::derive(secret, "one");
+        let [oldest, old, new] = [&b"oldest"[..], b"old", b"new"].map(|secret| signer(secret).sign(b"message"));
+        let both = signer(b"new").with_previous(signer(b"old").with_previous(signer(b"oldest")));
+        assert_eq!(both.sign(b"message"), new);
+        assert!([oldest, old, new].iter().all(|code| both.verify(b"message", code)));
+        assert!(!both.verify(b"message", &signer(b"other").sign(b"message")));
+        let all: Vec<_> = signers(&both).map(|signer| signer.sign(b"message")).collect();
+        assert_eq!(all, [new, old, oldest]);
     }
 
     #[test]

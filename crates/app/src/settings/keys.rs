@@ -41,7 +41,7 @@ pub(crate) struct Keys {
     pub(crate) issuer: Arc<JwtIssuer>,
     pub(crate) verifier: Arc<JwtVerifier>,
     /// Previous values of `SECRET_KEY`.
-    pub(super) previous_secrets: Vec<SecretString>,
+    pub(crate) previous_secrets: Vec<SecretString>,
 }
 
 impl Keys {

@@ -21,7 +21,7 @@ use portcullis_usecases::sessions::BeginSession;
 use portcullis_usecases::tokens::TokenFactory;
 use portcullis_usecases::verification::OneTimeTokens;
 use portcullis_zxcvbn::CommonPasswords;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 
 /// Implementations of the ports.
@@ -140,9 +140,13 @@ impl Base {
     }
 }
 
-/// Derives a key of its own for a purpose from `SECRET_KEY`.
+/// Derives a separate key for a purpose from `SECRET_KEY`, and those that only verify from
+/// `SECRET_KEY_PREVIOUS`.
 pub(super) fn signer(settings: &Settings, purpose: &str) -> Arc<HmacSigner> {
-    Arc::new(HmacSigner::derive(settings.tokens.secret.expose_secret().as_bytes(), purpose))
+    let derive = |secret: &SecretString| HmacSigner::derive(secret.expose_secret().as_bytes(), purpose);
+    let oldest_first = settings.keys.previous_secrets.iter().rev().chain([&settings.tokens.secret]);
+    let signer = oldest_first.map(derive).reduce(|previous, signer| signer.with_previous(previous));
+    Arc::new(signer.unwrap_or_else(|| derive(&settings.tokens.secret)))
 }
 
 /// Creates the encryption of stored secrets.

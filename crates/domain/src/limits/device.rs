@@ -2,9 +2,11 @@
 //! and verifies the cookies.
 
 use crate::registration::EmailAddress;
+use crate::tokens::IdempotencyKeyDigest;
 use crate::verification::PasswordVersion;
 use chrono::{DateTime, TimeDelta, Utc};
 use hex::FromHex;
+use sha2::{Digest, Sha256};
 
 /// Random id that the service assigns to a device. Contains nothing about the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,10 +25,11 @@ impl DeviceId {
         &self.0
     }
 
-    /// Returns the MAC input of the key that marks the device's exchanges of refresh tokens.
+    /// Returns the key that marks the device's exchanges of refresh tokens: a digest without a secret, which
+    /// random ids do not need, so that replicas agree on it during a rotation of secrets.
     #[must_use]
-    pub fn exchange_key_input(&self) -> Vec<u8> {
-        [b"exchange/".as_slice(), &self.0].concat()
+    pub fn exchange_key(&self) -> IdempotencyKeyDigest {
+        IdempotencyKeyDigest(Sha256::digest([b"exchange/".as_slice(), &self.0].concat()).into())
     }
 }
 

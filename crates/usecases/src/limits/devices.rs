@@ -9,7 +9,7 @@ use portcullis_domain::registration::{EmailAddress, PasswordHash, UserId};
 use portcullis_domain::sessions::{DeviceHash, SourceHash};
 use portcullis_domain::tokens::IdempotencyKeyDigest;
 use portcullis_domain::verification::PasswordVersion;
-use portcullis_ports::{Clock, Entropy, EntropyExt, MacSigner};
+use portcullis_ports::{Clock, Entropy, EntropyExt, MacSigner, signers};
 use std::sync::Arc;
 
 /// Issues and recognizes device cookies.
@@ -35,7 +35,7 @@ impl DeviceCookies {
     /// Returns whether the cookie was issued for that password.
     #[must_use]
     pub fn is_current(&self, cookie: &DeviceCookie, password: &PasswordHash) -> bool {
-        cookie.password == PasswordTag::from(self.version(password))
+        signers(&*self.authenticator).any(|signer| cookie.password == PasswordTag::from(version(signer, password)))
     }
 
     /// Returns the device of a cookie, or `None` unless the cookie was issued for this account and its
@@ -77,35 +77,54 @@ impl DeviceCookies {
     /// A cookie that was not issued for the account is no weaker a key: only its browser has it.
     #[must_use]
     pub fn exchange_key(&self, cookie: &str) -> Option<IdempotencyKeyDigest> {
-        let (cookie, _) = DeviceCookie::decode(cookie)?;
-        Some(IdempotencyKeyDigest(self.authenticator.sign(&cookie.device.exchange_key_input())))
+        DeviceCookie::decode(cookie).map(|(cookie, _)| cookie.device.exchange_key())
     }
 
     /// Returns the keyed hash of the device, for storage with a session.
     #[must_use]
     pub fn hash(&self, account: UserId, device: DeviceId) -> DeviceHash {
-        DeviceHash::new(self.authenticator.sign(&DeviceHash::mac_input(account, device)))
+        device_hash(&*self.authenticator, account, device)
     }
 
-    /// Returns the keyed hash of the source, for storage with a session. Without an account, returns a
-    /// hash that no session has.
+    /// Returns whether a stored hash is that of the device, under the current key or a previous one.
     #[must_use]
-    pub fn source_hash(&self, owner: Option<&Owner>, source: Source) -> SourceHash {
+    pub fn is_hash_of(&self, stored: DeviceHash, account: UserId, device: DeviceId) -> bool {
+        signers(&*self.authenticator).any(|signer| stored == device_hash(signer, account, device))
+    }
+
+    /// Returns the keyed hash of the source, for storage with a session.
+    #[must_use]
+    pub fn source_hash(&self, owner: &Owner, source: Source) -> SourceHash {
+        source_hash(&*self.authenticator, (owner.user.id, owner.credentials.hash()), source)
+    }
+
+    /// Returns the hashes under which the source may be stored: that of the current key, and those of previous
+    /// ones. Without an account, returns as many that no session has.
+    #[must_use]
+    pub fn source_hashes(&self, owner: Option<&Owner>, source: Source) -> Vec<SourceHash> {
         let nothing = PasswordHash::new(String::new());
         let known = owner.map(|owner| (owner.user.id, owner.credentials.hash()));
-        let (id, password) = known.unwrap_or((UserId::new(0), &nothing));
-        SourceHash::new(self.authenticator.sign(&SourceHash::mac_input(id, &self.version(password), source)))
+        let account = known.unwrap_or((UserId::new(0), &nothing));
+        signers(&*self.authenticator).map(|signer| source_hash(signer, account, source)).collect()
     }
 
     /// Creates the cookie for a device that has just logged in.
     #[must_use]
     pub fn cookie(&self, device: DeviceId, account: &EmailAddress, password: &PasswordHash) -> String {
-        let password = PasswordTag::from(self.version(password));
+        let password = PasswordTag::from(version(&*self.authenticator, password));
         let cookie = DeviceCookie { device, issued: self.clock.now(), password };
         cookie.encode(&self.authenticator.sign(&cookie.signing_input(account)))
     }
+}
 
-    fn version(&self, password: &PasswordHash) -> PasswordVersion {
-        PasswordVersion::new(self.authenticator.sign(&PasswordVersion::mac_input(password)))
-    }
+fn version(signer: &dyn MacSigner, password: &PasswordHash) -> PasswordVersion {
+    PasswordVersion::new(signer.sign(&PasswordVersion::mac_input(password)))
+}
+
+fn device_hash(signer: &dyn MacSigner, account: UserId, device: DeviceId) -> DeviceHash {
+    DeviceHash::new(signer.sign(&DeviceHash::mac_input(account, device)))
+}
+
+fn source_hash(signer: &dyn MacSigner, (id, password): (UserId, &PasswordHash), source: Source) -> SourceHash {
+    SourceHash::new(signer.sign(&SourceHash::mac_input(id, &version(signer, password), source)))
 }

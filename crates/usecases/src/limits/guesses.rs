@@ -43,14 +43,17 @@ impl Guesses {
     }
 
     /// Returns whether the source logged in to the account before, with the current password. Does the
-    /// same work for every email: one account and one session lookup. Returns `false` if the store
+    /// same work for every email: one account lookup, and a session lookup for each key. Returns `false` if the store
     /// fails.
     #[must_use]
     pub fn knows_source(&self, guess: &Guess) -> bool {
         let Some(source) = guess.source else { return false };
         let known = self.store.read(|tx| {
             let owner = login::select_account(tx.credentials().owners(&guess.email)?, &guess.email);
-            let known = tx.sessions().knows_source(&self.devices.source_hash(owner.as_ref(), source))?;
+            let mut known = false;
+            for hash in self.devices.source_hashes(owner.as_ref(), source) {
+                known |= tx.sessions().knows_source(&hash)?;
+            }
             Ok::<_, StoreError>(known && owner.is_some())
         });
         known.unwrap_or_else(|error| {

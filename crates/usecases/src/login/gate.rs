@@ -102,23 +102,29 @@ impl Gate {
     }
 
     fn trusts_device(&self, entry: &Entry<'_>, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-        let user_id = entry.owner.user.id;
-        let device = match entry.page {
-            Some(page) => page.device,
-            None => Some(self.beginning.devices.hash(user_id, entry.device)),
+        let (user_id, devices) = (entry.owner.user.id, &self.beginning.devices);
+        let is_own = |trusted: DeviceHash| match entry.page {
+            Some(page) => page.device == Some(trusted),
+            None => devices.is_hash_of(trusted, user_id, entry.device),
         };
-        self.is_trusted(user_id, device, tx)
+        self.trusts(user_id, is_own, tx)
     }
 
-    fn is_trusted(&self, user_id: UserId, device: Option<DeviceHash>, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+    fn trusts(
+        &self,
+        user_id: UserId,
+        is_own: impl Fn(DeviceHash) -> bool,
+        tx: &mut dyn Tx,
+    ) -> Result<bool, StoreError> {
         let trusted = tx.factors().trusted_devices(user_id, self.beginning.clock.now())?;
-        Ok(trusted.iter().any(|trusted| Some(trusted.device) == device))
+        Ok(trusted.iter().any(|trusted| is_own(trusted.device)))
     }
 
     /// Returns whether an app may continue a session of the account pages, as [`pass`](Self::pass) will decide.
     pub(crate) fn admits(&self, owner: &Owner, page: &Session, tx: &mut dyn Tx) -> Result<bool, StoreError> {
         let methods = page.authentication.map(|by| by.methods).unwrap_or_default();
-        let trusted_device = self.policy.trusted_devices && self.is_trusted(owner.user.id, page.device, tx)?;
+        let is_own = |trusted| page.device == Some(trusted);
+        let trusted_device = self.policy.trusted_devices && self.trusts(owner.user.id, is_own, tx)?;
         let standing = Standing { trusted_device, ..Standing::for_owner(owner) };
         Ok(self.policy.decide(&standing, methods) == SignIn::Done)
     }

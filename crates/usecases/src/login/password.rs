@@ -252,9 +252,12 @@ impl LogIn {
     fn replace(&self, owner: &Owner, new: &Credentials, tx: &mut dyn Tx) -> Result<bool, StoreError> {
         let replaced = tx.credentials().replace(owner.user.id, &owner.credentials, new)?;
         if replaced {
-            let [old, new] = [&owner.credentials, new].map(|read| self.outbox.tokens.version(read.hash()));
-            tx.one_time_tokens().rebind(owner.user.id, &old, &new)?;
-            tx.outbox().rebind(&old, &new)?;
+            let (tokens, user_id) = (&self.outbox.tokens, owner.user.id);
+            let new = tokens.version(new.hash());
+            for old in tokens.versions(owner.credentials.hash()) {
+                tx.one_time_tokens().rebind(user_id, &old, &new)?;
+                tx.outbox().rebind(&old, &new)?;
+            }
         }
         Ok(replaced)
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::login::{self, Owner};
 use portcullis_domain::mail::{ClientLabel, MailContent, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, User};
-use portcullis_domain::verification::{OneTimeTokenRecord, Purpose};
+use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{QueuedMail, StoreError, Tx};
 
 /// An email to send and the account that it is for.
@@ -26,7 +26,8 @@ impl DeliverMail {
         let Some(owner) = recipient(&mail.mail, tx)? else { return Ok(None) };
         // A password change since the email was queued invalidates the email, as it invalidates a
         // token.
-        if mail.mail.password.is_some_and(|bound| bound != self.outbox.tokens.version(owner.credentials.hash())) {
+        let mut versions = self.outbox.tokens.versions(owner.credentials.hash());
+        if mail.mail.password.is_some_and(|bound| !versions.any(|version| version == bound)) {
             return Ok(None);
         }
         if !is_wanted(&mail.mail, &owner.user, now, tx)? {
@@ -35,15 +36,44 @@ impl DeliverMail {
         let link = match mail.mail.occasion.purpose() {
             None => None,
             Some(purpose) => {
-                let token = self.outbox.tokens.token(&mail.mail.seed);
-                let record = self.outbox.tokens.record(&token, purpose, (&owner, &owner.user.email), now);
-                if !issue_token(mail, &record, tx)? {
-                    return Ok(None);
-                }
+                let Some(token) = self.issue_token(mail, purpose, (&owner, now), tx)? else { return Ok(None) };
                 Some((self.links.url_for(purpose, &token), purpose.lifetime()))
             }
         };
         Ok(Some(PreparedMail { message: self.content(&mail.mail, &owner.user, link), user: owner.user }))
+    }
+
+    /// Issues the token of an email or extends its lifetime. Returns `None` if it is not valid any more.
+    fn issue_token(
+        &self,
+        mail: &QueuedMail,
+        purpose: Purpose,
+        (owner, now): (&Owner, DateTime<Utc>),
+        tx: &mut dyn Tx,
+    ) -> Result<Option<OneTimeToken>, StoreError> {
+        let (tokens, seed) = (&self.outbox.tokens, &mail.mail.seed);
+        let token = tokens.token(seed);
+        let record = tokens.record(&token, purpose, (owner, &owner.user.email), now);
+        if matches!(purpose, Purpose::VerifyEmail | Purpose::ResetPassword) && !mail.token_issued {
+            tx.one_time_tokens().upsert(&record)?;
+            tx.outbox().mark_token_issued(mail.id)?;
+            return Ok(Some(token));
+        }
+        // Already issued, perhaps under a previous key.
+        for (token, digest) in tokens.issued(seed) {
+            let is_valid = match purpose {
+                // Issued with the change and never extended, however late the email: undo tokens must expire
+                // in the order of the changes.
+                Purpose::UndoEmailChange => tx.one_time_tokens().find(digest)?.is_some(),
+                // Extended only if it still exists. A token that was used, replaced or revoked must not become
+                // valid again.
+                _ => tx.one_time_tokens().extend(digest, record.expires_at)?,
+            };
+            if is_valid {
+                return Ok(Some(token));
+            }
+        }
+        Ok(None)
     }
 
     fn content(&self, order: &NewMail, user: &User, link: Option<(String, TimeDelta)>) -> MailContent {
@@ -84,23 +114,6 @@ fn is_owner_initiated(occasion: Occasion, to: &EmailAddress, user: &User) -> boo
         | Occasion::IdentityUnlinked
         | Occasion::PasskeyAdded
         | Occasion::PasskeyRemoved => user.email_verified_at.is_some() && *to == user.email,
-    }
-}
-
-/// Issues the token or extends its lifetime. Returns whether it is valid.
-fn issue_token(mail: &QueuedMail, record: &OneTimeTokenRecord, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-    match record.purpose {
-        // Issued with the change and never extended, however late the email: undo tokens must expire in
-        // the order of the changes.
-        Purpose::UndoEmailChange => Ok(tx.one_time_tokens().find(record.digest)?.is_some()),
-        Purpose::VerifyEmail | Purpose::ResetPassword if !mail.token_issued => {
-            tx.one_time_tokens().upsert(record)?;
-            tx.outbox().mark_token_issued(mail.id)?;
-            Ok(true)
-        }
-        // Already issued: extend it only if it still exists. A token that was used, replaced or
-        // revoked must not become valid again.
-        _ => tx.one_time_tokens().extend(record.digest, record.expires_at),
     }
 }
 

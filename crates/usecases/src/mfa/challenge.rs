@@ -86,7 +86,7 @@ impl Challenges {
         if begun || !owner.user.is_active {
             return Err(TokenError::Revoked);
         }
-        let same_password = self.tokens.version(owner.credentials.hash()) == claims.password;
+        let same_password = self.tokens.versions(owner.credentials.hash()).any(|version| version == claims.password);
         if same_password { Ok(owner) } else { Err(TokenError::Invalid) }
     }
 

@@ -34,9 +34,10 @@ impl TrustedDevices {
     pub fn list(&self, session: &Authenticated, caller: &Caller) -> Result<Vec<OwnDevice>, DependencyError> {
         let (user, password) = (&session.user, &session.password);
         let known = self.devices.known_device(caller, &user.email, password);
-        let own = known.map(|device| self.devices.hash(user.id, device));
         let trusted = self.store.read(|tx| tx.factors().trusted_devices(user.id, self.clock.now()))?;
-        let own_device = |device: TrustedDevice| OwnDevice { current: Some(device.device) == own, device };
+        let is_own =
+            |device: &TrustedDevice| known.is_some_and(|known| self.devices.is_hash_of(device.device, user.id, known));
+        let own_device = |device: TrustedDevice| OwnDevice { current: is_own(&device), device };
         Ok(trusted.into_iter().map(own_device).collect())
     }
 

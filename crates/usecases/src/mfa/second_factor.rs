@@ -316,9 +316,10 @@ impl SecondFactor {
     fn trust(&self, entry: &Entry<'_>, now: DateTime<Utc>, tx: &mut dyn Tx) -> Result<(), StoreError> {
         let Some(trust_for) = self.trust_for else { return Ok(()) };
         let user_id = entry.owner.user.id;
-        let before = self.known_device(entry.owner, entry.caller).map(|device| self.devices.hash(user_id, device));
+        let known = self.known_device(entry.owner, entry.caller);
         for (number, trusted) in tx.factors().trusted_devices(user_id, now)?.iter().enumerate() {
-            if Some(trusted.device) == before || number >= MAX_TRUSTED_DEVICES - 1 {
+            let is_before = known.is_some_and(|known| self.devices.is_hash_of(trusted.device, user_id, known));
+            if is_before || number >= MAX_TRUSTED_DEVICES - 1 {
                 tx.factors().forget_device(user_id, &trusted.id)?;
             }
         }

@@ -3,7 +3,7 @@
 use portcullis_domain::passkeys::{PasskeyChallenge, PasskeyFault, PasskeyPurpose};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::tokens::MAX_IAT_SKEW;
-use portcullis_ports::{Clock, Entropy, EntropyExt, MacSigner};
+use portcullis_ports::{Clock, Entropy, EntropyExt, MacSigner, signers};
 use std::sync::Arc;
 
 /// Issues and checks challenges.
@@ -21,7 +21,9 @@ impl PasskeyChallenges {
     #[must_use]
     pub fn issue(&self, purpose: PasskeyPurpose, account: Option<UserId>) -> PasskeyChallenge {
         let seconds = u32::try_from(self.clock.now().timestamp()).unwrap_or_default();
-        self.signed(purpose, account, seconds, self.entropy.array())
+        let nonce = self.entropy.array();
+        let mac = self.signer.sign(&PasskeyChallenge::mac_input(purpose, account, seconds, nonce));
+        PasskeyChallenge::new(seconds, nonce, &mac)
     }
 
     /// Checks a challenge that a response holds. Whether it was used before is not known yet.
@@ -37,8 +39,12 @@ impl PasskeyChallenges {
     ) -> Result<PasskeyChallenge, PasskeyFault> {
         let presented = PasskeyChallenge::from_bytes(bytes).ok_or(PasskeyFault::Challenge)?;
         let (seconds, nonce) = presented.claims();
-        // Compares digests: the time that this takes reveals nothing about the MAC.
-        if self.signed(purpose, account, seconds, nonce).digest() != presented.digest() {
+        let input = PasskeyChallenge::mac_input(purpose, account, seconds, nonce);
+        let is_issued_by = |signer: &dyn MacSigner| {
+            // Compares digests: the time that this takes reveals nothing about the MAC.
+            PasskeyChallenge::new(seconds, nonce, &signer.sign(&input)).digest() == presented.digest()
+        };
+        if !signers(&*self.signer).any(is_issued_by) {
             return Err(PasskeyFault::Challenge);
         }
         let (now, expires_at) = (self.clock.now(), presented.expires_at());
@@ -46,16 +52,5 @@ impl PasskeyChallenges {
             return Err(PasskeyFault::Challenge);
         }
         if now < expires_at { Ok(presented) } else { Err(PasskeyFault::ChallengeExpired) }
-    }
-
-    fn signed(
-        &self,
-        purpose: PasskeyPurpose,
-        account: Option<UserId>,
-        seconds: u32,
-        nonce: [u8; 12],
-    ) -> PasskeyChallenge {
-        let mac = self.signer.sign(&PasskeyChallenge::mac_input(purpose, account, seconds, nonce));
-        PasskeyChallenge::new(seconds, nonce, &mac)
     }
 }

@@ -146,8 +146,8 @@ impl StartLink {
             let (flow, owner, session) = self.find(&digest, tx)?;
             let Owner { user, credentials } = &owner;
             let known = device.and_then(|cookie| self.devices.recognise(cookie, &user.email, credentials.hash()));
-            let hash = known.map(|device| self.devices.hash(user.id, device));
-            let by_device = hash.is_some() && session.device == hash;
+            let is_known = |hash| known.is_some_and(|device| self.devices.is_hash_of(hash, user.id, device));
+            let by_device = session.device.is_some_and(is_known);
             let by_token = bearer.as_ref().is_some_and(|bearer| bearer.session_id == Some(session.id));
             if !by_device && !by_token {
                 return Err(LinkStart::OtherBrowser.into());

@@ -116,7 +116,7 @@ impl BeginSession {
         let (device_hash, source) = match entry.page {
             Some(page) => (page.device, page.source),
             None => {
-                let source = caller.source().map(|source| self.devices.source_hash(Some(owner), source));
+                let source = caller.source().map(|source| self.devices.source_hash(owner, source));
                 (Some(self.devices.hash(user.id, device)), source)
             }
         };

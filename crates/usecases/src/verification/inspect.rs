@@ -1,6 +1,6 @@
 //! Inspects one-time tokens without consuming them, because mail scanners open every link.
 
-use super::proof::is_signed_in;
+use super::proof::signed_in_device;
 use super::{OneTimeTokens, RedeemError};
 use crate::failure::DependencyError;
 use crate::limits::DeviceCookies;
@@ -39,7 +39,7 @@ impl InspectToken {
             let (record, owner) = self.tokens.find_valid(token, now, tx)?;
             let claims = record.claims(&owner.user);
             let known = match device {
-                Some(cookie) if claims => is_signed_in(&self.devices, cookie, &owner, tx)?,
+                Some(cookie) if claims => signed_in_device(&self.devices, cookie, &owner, tx)?.is_some(),
                 _ => false,
             };
             Ok(Inspected { purpose: record.purpose, asks_password: claims && !known })

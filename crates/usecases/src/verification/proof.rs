@@ -10,7 +10,7 @@ use crate::tokens::Authenticated;
 use chrono::DateTime;
 use portcullis_domain::login::{Credentials, Owner};
 use portcullis_domain::registration::{Password, PasswordHash, User};
-use portcullis_domain::sessions::KeepSessions;
+use portcullis_domain::sessions::{DeviceHash, KeepSessions};
 use portcullis_domain::verification::OneTimeTokenRecord;
 use portcullis_ports::{EntropyExt, PasswordCheck, StoreError, StoreExt, Tx};
 
@@ -124,7 +124,7 @@ impl VerifyEmail {
         }
         // Checked again under the lock, because the session may have ended.
         let own = self.proves(input, caller, &owner, tx)?;
-        let keep = if own { self.kept_sessions(input, caller, &owner) } else { KeepSessions::default() };
+        let keep = if own { self.kept_sessions(input, caller, &owner, tx)? } else { KeepSessions::default() };
         if own || !record.claims(&owner.user) || matches!(fate, PasswordFate::Entered(_)) {
             return Ok((owner, keep, false));
         }
@@ -146,7 +146,7 @@ impl VerifyEmail {
         tx: &mut dyn Tx,
     ) -> Result<bool, StoreError> {
         if let Some(cookie) = &caller.device
-            && is_signed_in(&self.devices, cookie, owner, tx)?
+            && signed_in_device(&self.devices, cookie, owner, tx)?.is_some()
         {
             return Ok(true);
         }
@@ -158,13 +158,18 @@ impl VerifyEmail {
         }
     }
 
-    fn kept_sessions(&self, input: &EmailVerification, caller: &Caller, owner: &Owner) -> KeepSessions {
-        let Owner { user, credentials } = owner;
-        let device = self.devices.known_device(caller, &user.email, credentials.hash());
-        KeepSessions {
-            session: input.bearer_of(user).and_then(|bearer| bearer.session_id),
-            device: device.map(|device| self.devices.hash(user.id, device)),
-        }
+    fn kept_sessions(
+        &self,
+        input: &EmailVerification,
+        caller: &Caller,
+        owner: &Owner,
+        tx: &mut dyn Tx,
+    ) -> Result<KeepSessions, StoreError> {
+        let device = match &caller.device {
+            Some(cookie) => signed_in_device(&self.devices, cookie, owner, tx)?,
+            None => None,
+        };
+        Ok(KeepSessions { session: input.bearer_of(&owner.user).and_then(|bearer| bearer.session_id), device })
     }
 }
 
@@ -174,18 +179,19 @@ impl EmailVerification {
     }
 }
 
-/// Returns whether an active session of the account began on the cookie's device. The cookie alone is
-/// not enough, because it is bound to an email address only. It may belong to an account that had the
-/// address before, or be older than a password change, which ends the sessions of other devices.
-pub(super) fn is_signed_in(
+/// Returns the stored hash of the cookie's device, or `None` unless an active session of the account began on
+/// it. The cookie alone is not enough, because it is bound to an email address only. It may belong to an
+/// account that had the address before, or be older than a password change, which ends the sessions of other
+/// devices.
+pub(super) fn signed_in_device(
     devices: &DeviceCookies,
     cookie: &str,
     owner: &Owner,
     tx: &mut dyn Tx,
-) -> Result<bool, StoreError> {
+) -> Result<Option<DeviceHash>, StoreError> {
     let Owner { user, credentials } = owner;
-    let Some(device) = devices.recognise(cookie, &user.email, credentials.hash()) else { return Ok(false) };
-    let mark = devices.hash(user.id, device);
+    let Some(device) = devices.recognise(cookie, &user.email, credentials.hash()) else { return Ok(None) };
     let open = tx.sessions().list(user.id, DateTime::UNIX_EPOCH, MAX_SESSIONS)?;
-    Ok(open.iter().any(|listed| listed.session.device == Some(mark)))
+    let mut hashes = open.iter().filter_map(|listed| listed.session.device);
+    Ok(hashes.find(|hash| devices.is_hash_of(*hash, user.id, device)))
 }

@@ -66,8 +66,17 @@ impl OneTimeTokens {
         now: DateTime<Utc>,
         tx: &mut dyn Tx,
     ) -> Result<(OneTimeTokenRecord, Owner), RedeemError> {
-        let record = tx.one_time_tokens().find(self.digest(token))?.ok_or(RedeemReason::Invalid)?;
+        let record = self.find(token, tx)?;
         self.validate(record, now, tx)
+    }
+
+    fn find(&self, token: &OneTimeToken, tx: &mut dyn Tx) -> Result<OneTimeTokenRecord, RedeemError> {
+        for digest in self.digests(token) {
+            if let Some(record) = tx.one_time_tokens().find(digest)? {
+                return Ok(record);
+            }
+        }
+        Err(RedeemReason::Invalid.into())
     }
 
     /// Redeems a token. Locks its account until the transaction ends, so that no other transaction
@@ -78,8 +87,8 @@ impl OneTimeTokens {
         now: DateTime<Utc>,
         tx: &mut dyn Tx,
     ) -> Result<(OneTimeTokenRecord, Owner), RedeemError> {
-        let digest = self.digest(token);
-        let found = tx.one_time_tokens().find(digest)?.ok_or(RedeemReason::Invalid)?;
+        let found = self.find(token, tx)?;
+        let digest = found.digest;
         tx.sessions().lock_account(found.user_id)?;
         // Read the record again: a transaction that held the lock may have bound the token to another
         // hash.
@@ -95,7 +104,8 @@ impl OneTimeTokens {
         tx: &mut dyn Tx,
     ) -> Result<(OneTimeTokenRecord, Owner), RedeemError> {
         let owner = tx.credentials().owner(record.user_id)?.ok_or(RedeemReason::Invalid)?;
-        if record.is_valid_for(&owner.user, &self.version(owner.credentials.hash()), now) {
+        let is_valid = |version| record.is_valid_for(&owner.user, &version, now);
+        if self.versions(owner.credentials.hash()).any(is_valid) {
             return Ok((record, owner));
         }
         let reason = if now < record.expires_at { RedeemReason::Invalid } else { RedeemReason::Expired };

@@ -6,7 +6,7 @@ use portcullis_domain::registration::{EmailAddress, PasswordHash};
 use portcullis_domain::verification::{
     OneTimeToken, OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest, TokenSeed,
 };
-use portcullis_ports::{Entropy, EntropyExt, MacSigner};
+use portcullis_ports::{Entropy, EntropyExt, MacSigner, signers};
 use std::sync::Arc;
 
 /// Factory of one-time tokens.
@@ -30,16 +30,38 @@ impl OneTimeTokens {
         OneTimeToken::new(self.authenticator.sign(&seed.mac_input()))
     }
 
+    /// Returns the tokens of a seed with their digests: that of the current key, and those of previous keys
+    /// that an email may contain already.
+    pub(crate) fn issued(&self, seed: &TokenSeed) -> impl Iterator<Item = (OneTimeToken, TokenDigest)> {
+        let input = seed.mac_input();
+        signers(&*self.authenticator).map(move |signer| {
+            let token = OneTimeToken::new(signer.sign(&input));
+            let digest = digest(signer, &token);
+            (token, digest)
+        })
+    }
+
     /// Returns the digest that is stored in place of a token.
     #[must_use]
     pub fn digest(&self, token: &OneTimeToken) -> TokenDigest {
-        TokenDigest::new(self.authenticator.sign(&token.mac_input()))
+        digest(&*self.authenticator, token)
+    }
+
+    /// Returns the digests under which a token may be stored: that of the current key, and those of previous
+    /// ones.
+    pub(crate) fn digests(&self, token: &OneTimeToken) -> impl Iterator<Item = TokenDigest> {
+        signers(&*self.authenticator).map(|signer| digest(signer, token))
     }
 
     /// Returns the version of a password hash: a MAC that tokens are bound to.
     #[must_use]
     pub fn version(&self, hash: &PasswordHash) -> PasswordVersion {
-        PasswordVersion::new(self.authenticator.sign(&PasswordVersion::mac_input(hash)))
+        version(&*self.authenticator, hash)
+    }
+
+    /// Returns the versions of a password hash under the current key and previous ones.
+    pub(crate) fn versions(&self, hash: &PasswordHash) -> impl Iterator<Item = PasswordVersion> {
+        signers(&*self.authenticator).map(|signer| version(signer, hash))
     }
 
     /// Creates the record of a token that is issued at `at`, bound to the account's current password.
@@ -62,4 +84,12 @@ impl OneTimeTokens {
         let code = self.authenticator.sign(&[b"message-id/".as_slice(), seed.as_bytes()].concat());
         hex::encode(code.first_chunk::<16>().copied().unwrap_or_default())
     }
+}
+
+fn digest(signer: &dyn MacSigner, token: &OneTimeToken) -> TokenDigest {
+    TokenDigest::new(signer.sign(&token.mac_input()))
+}
+
+fn version(signer: &dyn MacSigner, hash: &PasswordHash) -> PasswordVersion {
+    PasswordVersion::new(signer.sign(&PasswordVersion::mac_input(hash)))
 }

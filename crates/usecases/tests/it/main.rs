@@ -30,6 +30,7 @@ mod providers;
 mod recovery;
 mod reencrypt;
 mod registration;
+mod rotation;
 mod sessions;
 mod tokens;
 mod verdicts;

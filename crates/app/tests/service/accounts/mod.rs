@@ -9,6 +9,7 @@ mod links;
 mod logs;
 mod pages;
 mod passwords;
+mod rotations;
 mod user_enumeration;
 mod verification;
 
