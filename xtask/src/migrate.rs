@@ -38,7 +38,7 @@ impl Migrate {
                     "the database {DEFAULT_FILE} does not exist yet: run `cargo xtask migrate up` or `cargo xtask serve`"
                 )
             }
-            Self::Redo => portcullis_migrate(&["--redo"]),
+            Self::Redo => portcullis_migrate(&["--redo", "--yes"]),
             Self::Status if is_fresh(&root()) => list_as_pending(&root().join("migrations/sqlite")),
             Self::Status => portcullis_migrate(&["--status"]),
         }

@@ -4,6 +4,7 @@
 use crate::engine::Engine;
 use crate::error::MigrateError;
 use crate::inspection::{self, Finding};
+use crate::reversal::Reversal;
 use diesel::backend::Backend;
 use diesel::connection::Connection;
 use diesel::dsl::sql;
@@ -44,6 +45,12 @@ pub trait Migrations: Send + Sync {
     /// Reverts the last migration, applies it again, and returns its name. Only for developing a
     /// migration: reverting deletes the data that the migration added.
     fn redo(&self) -> Result<Vec<String>, MigrateError>;
+
+    /// Returns what [`redo`](Self::redo) deletes. Changes nothing, but locks the tables for as long.
+    fn preview_redo(&self) -> Result<Reversal, MigrateError>;
+
+    /// Returns which other process has the database open, for an error message, or `None` if there is none.
+    fn other_user(&self) -> Result<Option<String>, MigrateError>;
 
     /// Applies pending migrations like [`apply`](Self::apply) and returns their names.
     fn migrate(&self) -> Result<Vec<String>, MigrateError> {
@@ -172,14 +179,26 @@ where
     B: Backend,
     C: Engine<Backend = B> + MigrationHarness<B>,
 {
+    let last = last(connection, known)?;
+    connection.revert_migration(&*last).map_err(failed::<C>)?;
+    connection.run_migration(&*last).map_err(failed::<C>)?;
+    Ok(MigrationReport { names: vec![last.name().to_string()], ..MigrationReport::default() })
+}
+
+/// Returns the last applied migration.
+pub(crate) fn last<C, B>(
+    connection: &mut C,
+    known: &impl MigrationSource<B>,
+) -> Result<Box<dyn Migration<B>>, MigrateError>
+where
+    B: Backend,
+    C: Engine<Backend = B> + MigrationHarness<B>,
+{
     let applied = applied(connection)?;
     status(known, &applied)?;
     let last =
         sorted(known)?.into_iter().rfind(|m| applied.iter().any(|version| version == stamp(&m.name().to_string())));
-    let last = last.ok_or_else(|| MigrateError::Failed("no migration was applied yet".to_owned()))?;
-    connection.revert_migration(&*last).map_err(failed::<C>)?;
-    connection.run_migration(&*last).map_err(failed::<C>)?;
-    Ok(MigrationReport { names: vec![last.name().to_string()], ..MigrationReport::default() })
+    last.ok_or_else(|| MigrateError::Failed("no migration was applied yet".to_owned()))
 }
 
 fn applied<C: Engine + MigrationHarness<B>, B: Backend>(connection: &mut C) -> Result<Vec<String>, MigrateError> {
@@ -206,7 +225,7 @@ where
     })
 }
 
-fn failed<C: Engine>(error: Box<dyn Error + Send + Sync>) -> MigrateError {
+pub(crate) fn failed<C: Engine>(error: Box<dyn Error + Send + Sync>) -> MigrateError {
     let reason = error.to_string().replace('\n', " ");
     // Another process holds a lock on the tables, so a retry may succeed.
     if reason.contains("due to lock timeout") || C::has_waited_for_lock() {

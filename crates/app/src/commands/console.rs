@@ -1,10 +1,12 @@
 //! Output of commands: lists as columns or as JSON Lines, and untrusted text escaped for terminals.
 
+use super::UsageError;
 use crate::logging::{json, text};
+use anyhow::Context;
 use chrono::{DateTime, SecondsFormat, Utc};
 use comfy_table::presets::NOTHING;
 use comfy_table::{ColumnConstraint, Width};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 /// Rows per page. Column widths are computed per page, so that a list of any length prints as it is read.
 const PAGE: usize = 500;
@@ -64,6 +66,23 @@ pub(crate) fn escape_for_terminal(chosen: &str) -> String {
         }
     }
     out
+}
+
+/// Prompts on the terminal and returns the answer without surrounding white space.
+///
+/// # Errors
+/// Fails with `refusal` if standard input is not a terminal.
+pub(crate) fn ask(prompt: &str, refusal: &'static str) -> anyhow::Result<String> {
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        return Err(UsageError(refusal).into());
+    }
+    let mut out = io::stderr();
+    write!(out, "{prompt}")?;
+    out.flush()?;
+    let mut line = String::new();
+    stdin.read_line(&mut line).context("cannot read the answer")?;
+    Ok(line.trim().to_owned())
 }
 
 /// List with a header and columns, or with one JSON object per line.

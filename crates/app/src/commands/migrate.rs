@@ -1,12 +1,12 @@
 //! `portcullis migrate`, and the schema check at the start of `serve`.
 
-use super::console::{Cell, Table, escape_for_terminal};
+use super::console::{Cell, Table, ask, escape_for_terminal};
 use super::without_keys;
 use crate::settings::WithoutKeys;
 use crate::wire::AppContext;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
-use portcullis_diesel::{Adoption, DatabaseUrl, MigrateError, MigrationReport, Migrations};
+use portcullis_diesel::{Adoption, DatabaseUrl, MigrateError, MigrationReport, Migrations, Reversal};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,9 @@ pub(crate) struct MigrateArgs {
     /// Revert the last migration and apply it again; data that it added is lost
     #[arg(long, conflicts_with = "status")]
     redo: bool,
+    /// With --redo: skip the confirmation
+    #[arg(long, requires = "redo")]
+    yes: bool,
 }
 
 /// Runs `portcullis migrate` and prints the applied migrations.
@@ -39,11 +42,7 @@ pub(crate) fn migrate(args: &MigrateArgs) -> anyhow::Result<()> {
         list(&*database.migrations, args.json)?;
         return Ok(());
     }
-    let done = if args.redo {
-        MigrationReport { names: database.migrations.redo()?, ..MigrationReport::default() }
-    } else {
-        database.migrations.apply()?
-    };
+    let done = if args.redo { redo(&*database.migrations, args.yes)? } else { database.migrations.apply()? };
     for finding in &done.findings {
         writeln!(out, "warning  {}", escape_for_terminal(&finding.to_string()))?;
     }
@@ -57,6 +56,27 @@ pub(crate) fn migrate(args: &MigrateArgs) -> anyhow::Result<()> {
         print(adoption, &mut out)?;
     }
     Ok(())
+}
+
+/// Reverts the last migration and applies it again, unless a service is running or the user declines.
+fn redo(migrations: &dyn Migrations, yes: bool) -> anyhow::Result<MigrationReport> {
+    if let Some(user) = migrations.other_user()? {
+        bail!("{user} uses the database: stop the service first");
+    }
+    if !yes {
+        let Reversal { migration, losses } = migrations.preview_redo()?;
+        let losses: Vec<_> = losses.iter().map(ToString::to_string).collect();
+        let lost = if losses.is_empty() { "no table and no column".to_owned() } else { losses.join(", ") };
+        let prompt = format!(
+            "This reverts migration {migration} and applies it again. It permanently deletes {}.\nType yes to \
+             continue: ",
+            escape_for_terminal(&lost)
+        );
+        if ask(&prompt, "no terminal to confirm the deletion: use --yes")? != "yes" {
+            bail!("nothing was changed");
+        }
+    }
+    Ok(MigrationReport { names: migrations.redo()?, ..MigrationReport::default() })
 }
 
 fn list(migrations: &dyn Migrations, json: bool) -> anyhow::Result<()> {

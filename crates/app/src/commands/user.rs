@@ -1,13 +1,13 @@
 //! `portcullis user`: account management for operators.
 
-use super::console::{Cell, Table, escape_for_terminal};
+use super::console::{Cell, Table, ask, escape_for_terminal};
 use super::password::PasswordSource;
 use super::progress::Progress;
 use super::{UsageError, ignore_broken_pipe};
 use crate::settings::{Settings, WithoutKeys};
 use crate::system::OsEntropy;
 use crate::wire::{self, AppContext};
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use portcullis_domain::registration::{EmailAddress, User, UserId};
 use portcullis_ports::PasswordHasher;
@@ -19,7 +19,7 @@ use portcullis_usecases::registration::{
     PasswordOverride, Register, Registered, Registration, SetPassword, VouchForEmail,
 };
 use portcullis_usecases::{Caller, Counted, DependencyError};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 
 /// Subcommands of `portcullis user`.
@@ -257,17 +257,9 @@ fn delete(parts: &AppContext, named: &UserArg, yes: bool) -> anyhow::Result<()> 
 
 /// Prompts for the account's email address on the terminal. Fails if it differs.
 fn confirm_deletion(user: &User) -> anyhow::Result<()> {
-    let stdin = io::stdin();
-    if !stdin.is_terminal() {
-        return Err(UsageError("no terminal to confirm the deletion: use --yes").into());
-    }
-    let email = user.email.original();
-    let mut told = io::stderr();
-    write!(told, "This permanently deletes account {} and all its data. Type its email to confirm: ", user.id)?;
-    told.flush()?;
-    let mut line = String::new();
-    stdin.read_line(&mut line).context("cannot read the answer")?;
-    if line.trim() != email {
+    let prompt =
+        format!("This permanently deletes account {} and all its data. Type its email to confirm: ", user.id);
+    if ask(&prompt, "no terminal to confirm the deletion: use --yes")? != user.email.original() {
         bail!("this is not the account's email: nothing was deleted");
     }
     Ok(())

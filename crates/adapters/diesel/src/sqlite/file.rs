@@ -4,6 +4,7 @@
 use crate::error::OpenError;
 use parking_lot::Mutex;
 use portcullis_ports::StoreError;
+use rustix::process::{Flock, FlockType, fcntl_getlk};
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -63,6 +64,21 @@ impl DatabaseFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => gone("the database file was deleted".to_owned()),
             Err(error) => gone(format!("the database file cannot be reached: {error}")),
         }
+    }
+
+    /// Returns which other process has the file open with SQLite, or `None` if there is none. A connection in
+    /// WAL mode holds a shared lock on these bytes until it is closed (pager.h, os.h).
+    pub(super) fn other_user(&self) -> Result<Option<String>, StoreError> {
+        const SHARED_FIRST: u64 = 0x4000_0002;
+        const SHARED_SIZE: u64 = 510;
+        let exclusive = Flock { start: SHARED_FIRST, length: SHARED_SIZE, ..FlockType::WriteLock.into() };
+        let conflict = fcntl_getlk(&self.held, &exclusive);
+        let conflict = conflict.map_err(|error| StoreError::Unavailable(format!("the database file: {error}")))?;
+        // The process has no id here if it runs in another container.
+        Ok(conflict.map(|lock| match lock.pid {
+            Some(pid) => format!("process {}", pid.as_raw_nonzero()),
+            None => "another process".to_owned(),
+        }))
     }
 
     /// Returns the size in bytes, or 0 if it cannot be determined.

@@ -7,6 +7,7 @@ use crate::engine::Engine;
 use crate::error::MigrateError;
 use crate::inspection::Finding;
 use crate::migrations::{self, MigrationReport, MigrationStatus, Migrations};
+use crate::reversal::{self, Reversal};
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -19,6 +20,9 @@ use std::time::Duration;
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/sqlite");
 /// Maximum wait for another process that migrates or writes.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Selects all columns of the tables.
+const COLUMNS: &str = "SELECT tables.name || '.' || columns.name \
+    FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'";
 
 impl Migrations for SqliteStore {
     fn status(&self) -> Result<Vec<MigrationStatus>, MigrateError> {
@@ -37,7 +41,7 @@ impl Migrations for SqliteStore {
         if self.pending()?.is_empty() {
             return Ok(MigrationReport::default());
         }
-        let done = self.with_migration_lock(|connection| {
+        let done = self.with_migration_lock(true, |connection| {
             let adopting = has_table(connection, "users")?;
             let findings =
                 inspection::inspect(connection).map_err(|error| SqliteConnection::classify(&error, TxMode::Read))?;
@@ -48,29 +52,37 @@ impl Migrations for SqliteStore {
 
     fn redo(&self) -> Result<Vec<String>, MigrateError> {
         self.status()?;
-        let done = self.with_migration_lock(|connection| migrations::redo(connection, &MIGRATIONS))?;
+        let done = self.with_migration_lock(true, |connection| migrations::redo(connection, &MIGRATIONS))?;
         Ok(done.reported().names)
+    }
+
+    fn preview_redo(&self) -> Result<Reversal, MigrateError> {
+        self.with_migration_lock(false, |connection| reversal::preview(connection, &MIGRATIONS, COLUMNS))
+    }
+
+    fn other_user(&self) -> Result<Option<String>, MigrateError> {
+        Ok(self.file.other_user()?)
     }
 }
 
 impl SqliteStore {
-    /// Runs a change in one transaction, under SQLite's write lock.
-    fn with_migration_lock(
+    /// Runs a change in one transaction, under SQLite's write lock. Unless the change is kept, rolls it back.
+    fn with_migration_lock<T>(
         &self,
-        mut change: impl FnMut(&mut SqliteConnection) -> Result<MigrationReport, MigrateError>,
-    ) -> Result<MigrationReport, MigrateError> {
-        let mut outcome = Ok(MigrationReport::default());
+        is_kept: bool,
+        change: impl FnOnce(&mut SqliteConnection) -> Result<T, MigrateError>,
+    ) -> Result<T, MigrateError> {
         self.with_writer(TIMEOUT, |connection| {
             begin(connection)?;
-            outcome = change(connection);
-            if outcome.is_ok() {
+            let outcome = change(connection);
+            if is_kept && outcome.is_ok() {
                 AnsiTransactionManager::commit_transaction(connection)
             } else {
                 AnsiTransactionManager::rollback_transaction(connection)
             }
-            .map_err(|error| SqliteConnection::classify(&error, TxMode::Write))
-        })?;
-        outcome
+            .map_err(|error| SqliteConnection::classify(&error, TxMode::Write))?;
+            Ok(outcome)
+        })?
     }
 }
 

@@ -6,12 +6,13 @@ use crate::samples::{all_migrations, patient};
 use diesel::backend::Backend;
 use diesel::migration::{Migration, MigrationSource};
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
-use portcullis_diesel::{MigrateError, Migrations};
+use portcullis_diesel::{Loss, MigrateError, Migrations, Reversal};
 use std::path::Path;
 
 on_both! {
     down_leads_back_to_the_applications_own_schema,
     redo_reverts_and_applies_the_last,
+    preview_of_a_redo_names_what_is_lost_and_changes_nothing,
     a_schema_from_the_future_is_told_apart,
     status_changes_nothing,
     a_migration_that_fails_leaves_the_database_as_it_was,
@@ -46,6 +47,22 @@ fn redo_reverts_and_applies_the_last<D: TestDatabase>() {
     assert_eq!(store.redo(), Ok(vec![last.name]));
     assert_accounts_are_kept(&store);
     assert_differing_accounts_are_kept(&store);
+}
+
+fn preview_of_a_redo_names_what_is_lost_and_changes_nothing<D: TestDatabase>() {
+    let sandbox = D::of_the_application();
+    let store = sandbox.store();
+    let schema = sandbox.rows(D::SCHEMA);
+    let last = store.status().unwrap().pop().unwrap().name;
+    let Reversal { migration, losses } = store.preview_redo().unwrap();
+    assert_eq!((&migration, sandbox.rows(D::SCHEMA)), (&last, schema));
+    assert_eq!(store.pending(), Ok(Vec::new()));
+    assert!(!losses.is_empty(), "the last migration adds tables or columns");
+    for Loss { table, column, rows } in losses {
+        let column = column.unwrap_or_else(|| "*".to_owned());
+        let counted = sandbox.rows(&format!("SELECT CAST(count({column}) AS TEXT) FROM {table}"));
+        assert!(counted.contains(&rows.to_string()), "{table}.{column}: {rows} of {counted}");
+    }
 }
 
 fn a_schema_from_the_future_is_told_apart<D: TestDatabase>() {

@@ -10,6 +10,7 @@ mod metrics;
 mod newcomer;
 mod postgres;
 mod purging;
+mod redo;
 mod startup_errors;
 mod traces;
 mod warnings;
