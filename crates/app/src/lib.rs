@@ -63,6 +63,8 @@ enum Command {
     },
     /// Check settings, database, keys and machine, and suggest fixes
     Doctor(commands::DoctorArgs),
+    /// Ask the running service for its health, for HEALTHCHECK and probes
+    Health(commands::HealthArgs),
     /// Print the OpenAPI document
     Openapi,
     /// Generate signing keys, and encrypt stored secrets with a new key
@@ -112,6 +114,7 @@ fn run_command() -> anyhow::Result<ExitCode> {
         Command::Mail { action } => commands::mail(&action)?,
         Command::User { action } => commands::user(&action)?,
         Command::Session { action } => commands::session(&action)?,
+        Command::Health(args) => commands::health(&args)?,
         Command::Openapi => commands::openapi()?,
         Command::Keys { action } => commands::keys(&action)?,
         Command::Config { action } => commands::config(&action)?,

@@ -8,6 +8,7 @@ use url::{Host, Origin, Url};
 /// Addresses that calls may go to, besides public ones.
 #[derive(Debug, Clone, Default)]
 pub struct AddressPolicy {
+    unrestricted: bool,
     private: bool,
     loopback: Vec<Origin>,
 }
@@ -16,7 +17,13 @@ impl AddressPolicy {
     /// Creates a policy that allows private and loopback addresses if `private` is set.
     #[must_use]
     pub fn new(private: bool) -> Self {
-        Self { private, loopback: Vec::new() }
+        Self { private, ..Self::default() }
+    }
+
+    /// Creates a policy that allows every address, also by plain http. Only for URLs that the operator names.
+    #[must_use]
+    pub fn unrestricted() -> Self {
+        Self { unrestricted: true, ..Self::default() }
     }
 
     /// Also allows the scheme, host and port of this URL if its host is a loopback address or `localhost`. Other
@@ -35,7 +42,7 @@ impl AddressPolicy {
         }
         match url.scheme() {
             "https" => {}
-            "http" if names_loopback(&url) => {}
+            "http" if self.unrestricted || names_loopback(&url) => {}
             "http" => return Err(forbidden("plain http is allowed only to a loopback address")),
             _ => return Err(forbidden("the URL does not start with https://")),
         }
@@ -44,6 +51,9 @@ impl AddressPolicy {
 
     /// Returns whether calls to this URL may go to an address that its host resolves to.
     pub(crate) fn allows(&self, url: &Url, address: IpAddr) -> bool {
+        if self.unrestricted {
+            return true;
+        }
         if names_loopback(url) {
             // Without TLS nothing else proves that localhost is this machine.
             return address.is_loopback() && (self.private || self.loopback.contains(&url.origin()));
@@ -98,6 +108,15 @@ mod tests {
             assert!(matches!(refused, OutboundError::Forbidden(_)), "{url}: {refused:?}");
             assert!(!refused.to_string().contains("marker"), "{refused}");
         }
+    }
+
+    #[test]
+    fn operators_may_name_any_address() {
+        let policy = AddressPolicy::unrestricted();
+        for (url, address) in [("http://app:8000/health", "10.0.0.1"), ("http://127.0.0.1:8000/", "127.0.0.1")] {
+            assert!(policy.allows(&policy.read(url).unwrap(), address.parse().unwrap()), "{url}");
+        }
+        assert!(policy.read("file:///etc/passwd").is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod config;
 mod console;
 mod doctor;
+mod health;
 mod keys;
 mod mail;
 mod migrate;
@@ -16,6 +17,7 @@ mod user;
 
 pub(crate) use config::{ConfigAction, config};
 pub(crate) use doctor::{DoctorArgs, doctor};
+pub(crate) use health::{HealthArgs, health};
 pub(crate) use keys::{KeysAction, keys};
 pub(crate) use mail::{MailAction, mail};
 pub(crate) use migrate::{MigrateArgs, migrate};

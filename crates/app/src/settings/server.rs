@@ -62,7 +62,7 @@ pub struct Server {
 }
 
 impl Server {
-    pub(super) fn read(sources: &Sources) -> Result<Self, SettingsError> {
+    pub(crate) fn read(sources: &Sources) -> Result<Self, SettingsError> {
         Ok(Self {
             host: sources.required(&HOST, host::read)?,
             port: sources.number(&PORT)?,

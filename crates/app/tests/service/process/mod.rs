@@ -6,6 +6,7 @@ pub(crate) mod cli_harness;
 mod configuration;
 mod deletions;
 mod doctor;
+mod health;
 mod metrics;
 mod newcomer;
 mod postgres;
