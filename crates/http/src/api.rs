@@ -220,6 +220,8 @@ pub struct HttpConfig {
     pub forwarded: ForwardedHeader,
     /// `max-age` of `Strict-Transport-Security` (RFC 6797) in seconds; 0 sends no header.
     pub hsts_seconds: u32,
+    /// Whether requests of the health endpoints are logged and traced.
+    pub log_health: bool,
     /// Source of 16 unpredictable bytes for request ids.
     pub random: fn() -> [u8; 16],
 }

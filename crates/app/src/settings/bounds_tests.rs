@@ -28,6 +28,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("ALGORITHM", "HS384|HS512", "hs256|none"),
     ("LOG_LEVEL", "debug|Warning|CRITICAL|warn|FATAL|NotSet", "TRACE|20"),
     ("LOG_FORMAT", "auto|JSON|text", "xml"),
+    ("LOG_HEALTH", "off|true", "quiet"),
     ("DATABASE_URL", "postgres://u:p@h/d|postgresql+psycopg2://h/d", "sqlite://|h/d"),
     ("APP_NAME", "Zugang|Zugang zu \u{1f510}", "a\u{1b}b|a\nb|a\u{1b}[31m"),
     ("DATABASE_CONNECTIONS", "1|1000", "0|1001|many"),

@@ -12,7 +12,9 @@ const LOG_LEVEL: Setting = Setting::new(
 const LOG_FORMAT: Setting =
     Setting::new("LOG_FORMAT", Some("auto"), "auto (text on a terminal, otherwise json), json, text");
 
-pub(super) const SETTINGS: [Setting; 2] = [LOG_LEVEL, LOG_FORMAT];
+const LOG_HEALTH: Setting = Setting::switch("LOG_HEALTH", "true");
+
+pub(super) const SETTINGS: [Setting; 3] = [LOG_LEVEL, LOG_FORMAT, LOG_HEALTH];
 
 /// Minimum severity of logged events, with Python's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,8 @@ pub(crate) enum Format {
 pub(crate) struct Logging {
     pub(crate) level: Level,
     pub(crate) format: Format,
+    /// True if requests of the health endpoints are logged and traced.
+    pub(crate) health: bool,
 }
 
 impl Logging {
@@ -64,7 +68,8 @@ impl Logging {
     pub(super) fn read(sources: &Sources, debug: bool) -> Result<Self, SettingsError> {
         let level = sources.required(&LOG_LEVEL, read_level)?;
         let format = sources.required(&LOG_FORMAT, read_format)?;
-        Ok(Self { level: if debug && sources.is_default(&LOG_LEVEL) { Level::Debug } else { level }, format })
+        let level = if debug && sources.is_default(&LOG_LEVEL) { Level::Debug } else { level };
+        Ok(Self { level, format, health: sources.switch(&LOG_HEALTH)? })
     }
 }
 

@@ -156,6 +156,7 @@ fn http(settings: &Settings) -> HttpConfig {
         proxies: settings.limits.proxies.clone(),
         forwarded: settings.limits.forwarded,
         hsts_seconds: if is_https { settings.server.hsts_seconds } else { 0 },
+        log_health: settings.logging.health,
         random: system::random_request_id,
     }
 }

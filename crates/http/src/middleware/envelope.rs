@@ -2,6 +2,7 @@
 //! `HEAD` like `GET`. A panic results in a 500 and affects no other request.
 
 use super::RequestId;
+use super::span::is_unlogged_probe;
 use crate::errors::{ApiError, Preference, Problem};
 use crate::server::Draining;
 use actix_web::body::{BoxBody, MessageBody};
@@ -25,7 +26,7 @@ pub(crate) async fn envelope(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let seen = RequestSummary::of(&request);
     let draining = request.app_data::<Data<Draining>>().cloned();
-    tracing::info!(target: "app.access", method = seen.method.as_str(), path = seen.path(), "Request started");
+    seen.log_start();
     if seen.method == Method::HEAD {
         request.head_mut().method = Method::GET;
     }
@@ -51,6 +52,8 @@ struct RequestSummary {
     path: String,
     id: String,
     upgrade: bool,
+    /// True for a health probe that is not logged.
+    unlogged: bool,
     started: Instant,
 }
 
@@ -61,6 +64,7 @@ impl RequestSummary {
             path: request.path().to_owned(),
             id: request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
             upgrade: request.headers().contains_key(header::UPGRADE),
+            unlogged: is_unlogged_probe(request),
             started: Instant::now(),
         }
     }
@@ -69,7 +73,17 @@ impl RequestSummary {
         self.path.get(..MAX_LOGGED_PATH).unwrap_or(&self.path)
     }
 
+    fn log_start(&self) {
+        if !self.unlogged {
+            let (method, path) = (self.method.as_str(), self.path());
+            tracing::info!(target: "app.access", method, path, "Request started");
+        }
+    }
+
     fn log_end(&self, status: StatusCode) {
+        if self.unlogged {
+            return;
+        }
         let (method, path, status_code) = (self.method.as_str(), self.path(), status.as_u16());
         let micros = u32::try_from(self.started.elapsed().as_micros()).unwrap_or(u32::MAX);
         let duration_ms = (f64::from(micros) / 10.0).round() / 100.0;

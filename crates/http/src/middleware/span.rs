@@ -55,7 +55,8 @@ impl RootSpanBuilder for RequestSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
         let extensions = request.extensions();
         let id = extensions.get::<RequestId>().map_or("", |id| id.0.as_str());
-        if tracing::span_enabled!(target: TRACES, Level::ERROR) { Self::traced(request, id) } else { Self::of(id) }
+        let is_traced = tracing::span_enabled!(target: TRACES, Level::ERROR) && !is_unlogged_probe(request);
+        if is_traced { Self::traced(request, id) } else { Self::of(id) }
     }
 
     fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
@@ -71,6 +72,13 @@ impl RootSpanBuilder for RequestSpan {
         }
         span.record("http.response.status_code", i64::from(status.as_u16()));
     }
+}
+
+/// Returns whether the request is a health probe that is neither logged nor traced.
+pub(super) fn is_unlogged_probe(request: &ServiceRequest) -> bool {
+    let path = request.path();
+    matches!(path.strip_suffix('/').unwrap_or(path), "/health" | "/health/live" | "/health/ready")
+        && request.app_data::<Data<Api>>().is_some_and(|api| !api.config.log_health)
 }
 
 /// Returns the client's `traceparent`. `None` if there are several, since it is unclear which one is

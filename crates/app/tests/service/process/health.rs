@@ -1,5 +1,6 @@
-//! `portcullis health`.
+//! `portcullis health`, and health probes that are not logged.
 
+use crate::harness::collector::{Collector, CollectorMode};
 use crate::prelude::*;
 use rustix::process::Signal;
 use std::net::TcpListener;
@@ -53,4 +54,27 @@ fn health_command_ends_within_5_s_if_nothing_answers() {
     assert!(ended.refusal().contains("no complete response in time"), "{ended:?}");
     // Most of the margin is for the start of the process on a busy machine.
     assert!(time < Duration::from_secs(9), "{time:?}");
+}
+
+#[test]
+fn log_health_leaves_probes_out_of_log_and_traces() {
+    let collector = Collector::start(CollectorMode::Kind);
+    for (logged, expected) in [("true", 1), ("false", 0)] {
+        let setup = Backend::Sqlite.service().set("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url());
+        let service = setup.set("OTEL_SERVICE_NAME", logged).set("LOG_HEALTH", logged).set("LOG_LEVEL", "INFO").start();
+        let probes = ["/health", "/health/", "/health/live", "/health/ready"];
+        let ids = probes.map(|path| service.get(path).request_id().to_owned());
+        let other = service.get("/health/nowhere").request_id().to_owned();
+        let (trace, caller) = (format!("0af7651916cd43dd8448{:012x}", unique()), "b7ad6b7169203331");
+        let call = service.call("GET", "/health/ready").header("traceparent", &format!("00-{trace}-{caller}-01"));
+        call.send().expect(200);
+        service.stop();
+        let events = service.log.events();
+        let of = |id: &str| events.iter().filter(|event| event["request_id"] == id).count();
+        let lines = |id: &str| usize::from(of(id) > 0);
+        assert_eq!(ids.each_ref().map(|id| lines(id)), [expected; 4], "LOG_HEALTH={logged}");
+        assert_eq!(lines(&other), 1);
+        let traced = collector.spans().iter().any(|span| hex::encode(&span.trace_id) == trace);
+        assert_eq!(traced, logged == "true", "LOG_HEALTH={logged}");
+    }
 }
