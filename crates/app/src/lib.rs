@@ -9,7 +9,7 @@ mod system;
 pub mod wire;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use std::io::Write;
+use std::io::{self, Write};
 use std::panic::catch_unwind;
 use std::process::ExitCode;
 
@@ -84,6 +84,7 @@ pub fn run() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| complain(&panic.to_string())));
     match catch_unwind(run_command) {
         Ok(Ok(code)) => code,
+        Ok(Err(error)) if is_closed_pipe(&error) => ExitCode::from(CLOSED_PIPE),
         Ok(Err(error)) => {
             complain(&format!("{error:#}"));
             if error.is::<commands::UsageError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
@@ -92,9 +93,18 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Exit code of a command whose reader stops early, as `head` does: as if SIGPIPE had ended it, which the
+/// standard library ignores.
+const CLOSED_PIPE: u8 = 128 + 13;
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
 /// Prints one line to standard error, with line breaks replaced. Ignores a closed standard error.
 fn complain(line: &str) {
-    writeln!(std::io::stderr(), "portcullis: {}", line.replace(['\n', '\r'], " ")).ok();
+    writeln!(io::stderr(), "portcullis: {}", line.replace(['\n', '\r'], " ")).ok();
 }
 
 /// Parses the command line. `--version` also names the TLS library, which may be the system's.

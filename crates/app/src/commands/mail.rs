@@ -2,7 +2,6 @@
 //! id identifies them.
 
 use super::console::{Cell, Table};
-use super::ignore_broken_pipe;
 use crate::wire::AppContext;
 use anyhow::{Context, anyhow};
 use clap::Subcommand;
@@ -51,14 +50,11 @@ fn list(parts: &AppContext, dead: bool, json: bool) -> anyhow::Result<()> {
     loop {
         let MailListed(mails) = verb.run(after, PAGE)?;
         let mut shown = mails.iter().filter(|mail| !dead || mail.dead_at.is_some());
-        let written = shown.try_for_each(|mail| listing.row(&row(mail)));
-        if written.is_err() {
-            return ignore_broken_pipe(written);
-        }
+        shown.try_for_each(|mail| listing.row(&row(mail)))?;
         let Some(last) = mails.last() else { break };
         after = Some(last.id);
     }
-    ignore_broken_pipe(listing.end())
+    Ok(listing.end()?)
 }
 
 fn row(mail: &QueuedMail) -> [Cell; 8] {

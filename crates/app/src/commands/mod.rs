@@ -31,7 +31,6 @@ use crate::settings::{Settings, Sources, WithoutKeys};
 use crate::wire::AppContext;
 use anyhow::bail;
 use portcullis_diesel::DatabaseUrl;
-use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -79,14 +78,6 @@ fn require_database_file(settings: &WithoutKeys) -> anyhow::Result<()> {
             bail!("DATABASE_URL: the database file {} does not exist: run `portcullis migrate`", path.display())
         }
         _ => Ok(()),
-    }
-}
-
-/// Treats a closed pipe as success: the reader of a list may stop early, as `head` does.
-fn ignore_broken_pipe(written: io::Result<()>) -> anyhow::Result<()> {
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => Ok(written?),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::console::{Cell, Table};
 use super::user::UserArg;
-use super::{UsageError, ignore_broken_pipe};
+use super::UsageError;
 use crate::settings::WithoutKeys;
 use crate::wire::AppContext;
 use clap::{Args, Subcommand};
@@ -65,7 +65,7 @@ fn list(settings: &WithoutKeys, parts: &AppContext, named: &UserArg, json: bool)
         ])
     });
     let written = rows.try_for_each(|row| row);
-    ignore_broken_pipe(written.and_then(|()| listing.end()))
+    Ok(written.and_then(|()| listing.end())?)
 }
 
 fn revoke(parts: &AppContext, which: &RevokeTarget) -> anyhow::Result<()> {

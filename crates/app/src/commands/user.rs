@@ -3,7 +3,7 @@
 use super::console::{Cell, Table, ask, escape_for_terminal};
 use super::password::PasswordSource;
 use super::progress::Progress;
-use super::{UsageError, ignore_broken_pipe};
+use super::UsageError;
 use crate::settings::{Settings, WithoutKeys};
 use crate::system::OsEntropy;
 use crate::wire::{self, AppContext};
@@ -138,7 +138,7 @@ fn list(parts: &AppContext, json: bool) -> anyhow::Result<()> {
         };
         written.is_ok()
     })?;
-    ignore_broken_pipe(written.and_then(|()| listing.end()))
+    Ok(written.and_then(|()| listing.end())?)
 }
 
 fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow::Result<String> {

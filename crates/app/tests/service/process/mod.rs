@@ -9,6 +9,7 @@ mod doctor;
 mod health;
 mod metrics;
 mod newcomer;
+mod pipes;
 mod postgres;
 mod purging;
 mod redo;
