@@ -36,6 +36,7 @@ pub(crate) fn serve() -> anyhow::Result<ExitCode> {
     let log =
         logging::init(&settings.logging, parts.clock.clone(), traces.exporter()).context("cannot start the log")?;
     log.install_panic_hook();
+    tracing::info!(target: LOG, version = env!("CARGO_PKG_VERSION"), "Starting");
     parts.metrics.log(log.dropped_lines())?;
     traces.count(&parts.metrics)?;
     parts.traces = traces;

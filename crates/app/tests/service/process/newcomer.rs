@@ -34,6 +34,8 @@ fn links_in_mails_lead_to_the_port_that_was_bound(service: &Service) {
 #[test]
 fn listening_line_says_where_service_docs_and_emails_are() {
     let service = Backend::Sqlite.service().start();
+    let first = service.log.events().remove(0);
+    assert_eq!((&first["message"], &first["version"]), (&"Starting".into(), &env!("CARGO_PKG_VERSION").into()));
     let listening = service.log.wait_for(1, |event| event["message"] == "Listening").remove(0);
     let url = format!("http://{}", service.address);
     assert_eq!((&listening["url"], &listening["docs"]), (&url.as_str().into(), &format!("{url}/docs").into()));
