@@ -52,7 +52,12 @@ fn start() -> Service {
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let settings = ServerSettings { workers: 1, max_connections: 1000, shutdown_timeout: Duration::ZERO };
+            let settings = ServerSettings {
+                workers: 1,
+                max_connections: 1000,
+                keep_alive: Duration::from_secs(75),
+                shutdown_timeout: Duration::ZERO,
+            };
             let listener = portcullis_http::bind(("127.0.0.1", 0)).expect("a port");
             let (server, running) = portcullis_http::start(api, listener, settings).expect("threads");
             tell.send(running.address).expect("somebody waits");

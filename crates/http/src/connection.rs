@@ -28,17 +28,20 @@ enum Phase {
     Closing,
 }
 
+/// Limit of [`Phase::Head`]. The library responds with 408 to a connection's first request if its own limit of
+/// 10 s fires first.
+const HEAD_LIMIT: Duration = Duration::from_secs(11);
+/// Added to the keep-alive timeout, so that the library's own normally fires first.
+const IDLE_MARGIN: Duration = Duration::from_secs(5);
+
 impl Phase {
-    const fn limit(self) -> Duration {
-        Duration::from_secs(match self {
-            // The library responds with 408 to a connection's first request if its own limit of 10 s
-            // fires first.
-            Self::Head => 11,
-            Self::Exchange => 30,
-            // The library's keep-alive timeout of 75 s normally fires first.
-            Self::Idle => 80,
-            Self::Closing => 2,
-        })
+    const fn limit(self, keep_alive: Duration) -> Duration {
+        match self {
+            Self::Head => HEAD_LIMIT,
+            Self::Exchange => Duration::from_secs(30),
+            Self::Idle => keep_alive.saturating_add(IDLE_MARGIN),
+            Self::Closing => Duration::from_secs(2),
+        }
     }
 }
 
@@ -58,6 +61,8 @@ pub(crate) struct Connection {
     /// Bytes received but not permitted yet.
     read_ahead: Vec<u8>,
     phase: Phase,
+    /// Maximum time between two requests.
+    keep_alive: Duration,
     deadline: Instant,
     /// Timer that fires at the deadline or earlier. If it fires early, it is re-armed: resetting it in
     /// every phase would cost more than all other bookkeeping.
@@ -69,8 +74,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream, memory: Arc<RequestMemory>) -> Self {
-        let (phase, alarm) = (Phase::Head, Box::pin(sleep(Phase::Head.limit())));
+    pub(crate) fn new(stream: TcpStream, memory: Arc<RequestMemory>, keep_alive: Duration) -> Self {
+        let (phase, alarm) = (Phase::Head, Box::pin(sleep(HEAD_LIMIT)));
         let (turn, line, held, received) =
             (Rc::default(), BlankLineScanner::default(), Vec::new(), Received::new(memory));
         Self {
@@ -80,6 +85,7 @@ impl Connection {
             ended: false,
             read_ahead: held,
             phase,
+            keep_alive,
             deadline: alarm.deadline(),
             timer: alarm,
             drain_left: MAX_DRAIN,
@@ -94,7 +100,7 @@ impl Connection {
 
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
-        self.deadline = Instant::now() + phase.limit();
+        self.deadline = Instant::now() + phase.limit(self.keep_alive);
         if self.deadline < self.timer.deadline() {
             self.timer.as_mut().reset(self.deadline);
         }
@@ -108,7 +114,7 @@ impl Connection {
                 return true;
             }
             // At most the limit of `Head` ahead, so that only shorter phases must move the timer.
-            let alarm = self.deadline.min(now + Phase::Head.limit());
+            let alarm = self.deadline.min(now + HEAD_LIMIT);
             self.timer.as_mut().reset(alarm);
         }
         false
@@ -270,7 +276,7 @@ mod tests {
     async fn pair() -> (Connection, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (Connection::new(listener.accept().await.unwrap().0, Arc::default()), client)
+        (Connection::new(listener.accept().await.unwrap().0, Arc::default(), Duration::from_secs(75)), client)
     }
 
     /// Returns how long the server waits for the next byte.

@@ -35,13 +35,14 @@ pub struct ServerSettings {
     pub workers: usize,
     /// Maximum number of open connections; further ones wait until one ends.
     pub max_connections: usize,
+    /// Maximum time between two requests on a connection.
+    pub keep_alive: Duration,
     /// Maximum time for requests in flight after a stop was requested.
     pub shutdown_timeout: Duration,
 }
 
 /// From a connection's start to the end of its first request's headers.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const BACKLOG: i32 = 4096;
 
@@ -148,7 +149,7 @@ pub fn start(
             let http = HttpService::build()
                 .client_request_timeout(HEADERS_TIMEOUT)
                 .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-                .keep_alive(KEEP_ALIVE)
+                .keep_alive(settings.keep_alive)
                 .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.request_gate())))
                 .graceful_shutdown_signal(move || {
                     let stop = stop.clone();
@@ -157,7 +158,7 @@ pub fn start(
                 .local_addr(local)
                 .h1(map_config(app, |()| AppConfig::default()));
             let memory = memory.clone();
-            fn_service(move |stream| ready(accepted(stream, &memory))).and_then(http)
+            fn_service(move |stream| ready(accepted(stream, &memory, settings.keep_alive))).and_then(http)
         })?;
     }
     let mut server = builder.run();
@@ -168,9 +169,13 @@ pub fn start(
 }
 
 /// Wraps an accepted stream, and returns it with its peer's address.
-fn accepted(stream: TcpStream, memory: &Arc<RequestMemory>) -> Result<(Connection, Option<SocketAddr>), DispatchError> {
+fn accepted(
+    stream: TcpStream,
+    memory: &Arc<RequestMemory>,
+    keep_alive: Duration,
+) -> Result<(Connection, Option<SocketAddr>), DispatchError> {
     let peer = stream.peer_addr().ok();
-    Ok((Connection::new(stream, memory.clone()), peer))
+    Ok((Connection::new(stream, memory.clone(), keep_alive), peer))
 }
 
 /// Polls a server once, which starts all its threads or fails. A worker without a thread panics.

@@ -71,6 +71,7 @@ async fn run(sources: &Sources, mut settings: Settings, parts: &AppContext) -> a
     let server_settings = ServerSettings {
         workers: wire::cores().get(),
         max_connections: settings.server.max_connections,
+        keep_alive: settings.server.keep_alive,
         shutdown_timeout: settings.server.shutdown_timeout,
     };
     let (server, running) =

@@ -21,6 +21,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("BCRYPT_COST", "10|15", "9|16|31"),
     ("HASH_LANES", "1|6", "0|7|auto"),
     ("PORT", "0|65535| 8000 |070", "65536|99999999999999999999999|-1|+1|1.0|1e1|١"),
+    ("KEEP_ALIVE_SECONDS", "1|3600", "0|3601"),
     ("SHUTDOWN_DELAY_SECONDS", "0|3600", "3601"),
     ("SHUTDOWN_TIMEOUT_SECONDS", "0|3600", "3601"),
     ("MAX_CONNECTIONS", "16|1000000", "15|1000001"),

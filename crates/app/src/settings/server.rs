@@ -15,6 +15,8 @@ const PORT: Number<u16> =
 const CORS_ORIGINS: Setting = Setting::new("CORS_ORIGINS", None, cors::ACCEPTED);
 const SHUTDOWN: Number<u64> =
     Setting::number("SHUTDOWN_TIMEOUT_SECONDS", Some("30"), 0..=3600, "a whole number of seconds from 0 to 3600");
+const KEEP_ALIVE: Number<u64> =
+    Setting::number("KEEP_ALIVE_SECONDS", Some("75"), 1..=3600, "a whole number of seconds from 1 to 3600");
 const SHUTDOWN_DELAY: Number<u64> =
     Setting::number("SHUTDOWN_DELAY_SECONDS", Some("0"), 0..=3600, "a whole number of seconds from 0 to 3600");
 const MAX_CONNECTIONS: Number<usize> =
@@ -26,7 +28,7 @@ const HSTS: Number<u32> = Setting::number(
     "a whole number of seconds up to 315360000, or 0 for no header",
 );
 
-pub(super) const SETTINGS: [Setting; 9] = [
+pub(super) const SETTINGS: [Setting; 10] = [
     HOST,
     PORT.setting,
     APP_NAME,
@@ -34,6 +36,7 @@ pub(super) const SETTINGS: [Setting; 9] = [
     CORS_ORIGINS,
     HSTS.setting,
     MAX_CONNECTIONS.setting,
+    KEEP_ALIVE.setting,
     SHUTDOWN_DELAY.setting,
     SHUTDOWN.setting,
 ];
@@ -55,6 +58,8 @@ pub struct Server {
     pub(crate) hsts_seconds: u32,
     /// Maximum number of open connections.
     pub(crate) max_connections: usize,
+    /// Maximum time between two requests on a connection.
+    pub(crate) keep_alive: Duration,
     /// Time between the stop signal and the end of accepting connections, in which the service is not ready.
     pub(crate) shutdown_delay: Duration,
     /// Maximum duration of requests in flight once no connection is accepted any more.
@@ -71,6 +76,7 @@ impl Server {
             cors_origins: sources.optional(&CORS_ORIGINS, cors::read_origins)?.unwrap_or_default(),
             hsts_seconds: sources.number(&HSTS)?,
             max_connections: sources.number(&MAX_CONNECTIONS)?,
+            keep_alive: Duration::from_secs(sources.number(&KEEP_ALIVE)?),
             shutdown_delay: Duration::from_secs(sources.number(&SHUTDOWN_DELAY)?),
             shutdown_timeout: Duration::from_secs(sources.number(&SHUTDOWN)?),
         })

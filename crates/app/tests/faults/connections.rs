@@ -56,6 +56,15 @@ fn thousands_of_idle_connections_cost_little_and_block_none() {
     service.stop();
 }
 
+#[test]
+fn idle_connection_is_closed_after_keep_alive_seconds() {
+    let service = Backend::Sqlite.service().set("KEEP_ALIVE_SECONDS", "1").start();
+    let mut connection = idle(&service, 1).remove(0);
+    let (time, closed) = timed(|| connection.is_closed());
+    // Far below the default of 75 s.
+    assert!(closed && time < Duration::from_secs(30), "{time:?}");
+}
+
 /// 48 KiB per connection, and 160 MiB for all large requests (docs/operations.md).
 #[test]
 fn unfinished_requests_use_bounded_memory_and_spare_small_ones() {
