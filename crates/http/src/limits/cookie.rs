@@ -30,7 +30,7 @@ fn own_name(api: &Api) -> Option<&'static str> {
 }
 
 /// Returns the `Set-Cookie` value: for this host only, hidden from scripts, not sent from other sites'
-/// pages, and restricted to TLS if the client used TLS. `None` if another site's page sent the request:
+/// pages, and restricted to TLS if the client used TLS or `PUBLIC_URL` is https. `None` if another site's page sent the request:
 /// that page could replace the user's cookie with one for the attacker's account (login CSRF).
 pub(crate) fn set_device_cookie(
     request: &HttpRequest,
@@ -48,7 +48,7 @@ pub(crate) fn set_device_cookie(
         .max_age(Duration::seconds(DeviceCookie::LIFETIME.num_seconds()))
         .http_only(true)
         .same_site(SameSite::Strict)
-        .secure(own.is_some() || client.tls);
+        .secure(own.is_some() || client.tls || identity.public_origin.starts_with("https://"));
     HeaderValue::from_str(&cookie.finish().to_string()).ok()
 }
 

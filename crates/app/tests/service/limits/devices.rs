@@ -29,6 +29,17 @@ fn successful_login_sets_a_signed_cookie_that_names_no_user(service: Limited) {
     assert_eq!(caller.login(&account.email, "wrong").header("Set-Cookie"), None);
 }
 
+#[test]
+fn device_cookie_is_secure_if_public_url_is_https() {
+    for (public_url, secure) in [("https://auth.example.org", true), ("http://127.0.0.1:8000", false)] {
+        let service = Backend::Sqlite.service().set("PUBLIC_URL", public_url).start();
+        let account = service.account();
+        let reply = service.login(&account.email, &account.password);
+        let cookie = reply.header("Set-Cookie").expect("Set-Cookie");
+        assert_eq!(cookie.split("; ").any(|attribute| attribute == "Secure"), secure, "{public_url}: {cookie}");
+    }
+}
+
 fn an_attack_from_elsewhere_never_locks_the_owner_out(service: Limited) {
     let (account, attacker, mut owner) = (service.customer(), service.caller(), service.caller());
     owner.sign_in(&account);
