@@ -8,9 +8,11 @@ use crate::settings::{Settings, Sources};
 use crate::system;
 use crate::wire::{self, AppContext, CostSampling, Traces};
 use anyhow::{Context, bail};
+use listenfd::ListenFd;
 use portcullis_diesel::{DatabaseUrl, MigrateError};
 use portcullis_http::{RunningServer, ServerSettings};
 use portcullis_worker::Worker;
+use sd_notify::NotifyState;
 use std::io;
 use std::net::TcpListener;
 use std::process::ExitCode;
@@ -79,6 +81,7 @@ async fn run(sources: &Sources, mut settings: Settings, parts: &AppContext) -> a
     let mut server = tokio::spawn(server);
     let purging = PurgeThread::start(settings, parts).context("cannot start the purge thread")?;
     log_addresses(settings, &running);
+    notify(NotifyState::Ready);
     tokio::select! {
         () = signals.stop() => {}
         error = wait_for_fatal_migration(migrated) => return Err(error).context(migrate::VARIABLE),
@@ -87,6 +90,7 @@ async fn run(sources: &Sources, mut settings: Settings, parts: &AppContext) -> a
             bail!("the server ended unexpectedly");
         }
     }
+    notify(NotifyState::Stopping);
     drop((purging, sampling));
     let stopping = async {
         announce_stop(&running, settings.server.shutdown_delay).await;
@@ -110,14 +114,31 @@ async fn run(sources: &Sources, mut settings: Settings, parts: &AppContext) -> a
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the listeners and stores the bound port in the settings, because links in emails contain it.
+/// Opens the listeners, unless the process inherited some. Stores the bound port in the settings, because links in
+/// emails contain it.
 fn listen(sources: &Sources, settings: &mut Settings) -> anyhow::Result<Vec<TcpListener>> {
     let (host, port) = (settings.server.host.as_str(), settings.server.port);
     let cannot = || format!("cannot listen on HOST {host}, PORT {port}");
-    let listeners = portcullis_http::bind((host, port)).with_context(cannot)?;
+    let inherited = inherited_listeners().context("LISTEN_FDS names a descriptor that cannot be used")?;
+    let listeners =
+        if inherited.is_empty() { portcullis_http::bind((host, port)).with_context(cannot)? } else { inherited };
     let bound = listeners.first().map(TcpListener::local_addr).transpose()?;
     settings.listen_on(bound.map_or(port, |address| address.port()), sources)?;
     Ok(listeners)
+}
+
+/// Returns the listeners that a service manager opened (socket activation, sd_listen_fds(3)), which are used in
+/// place of `HOST` and `PORT`.
+fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
+    let mut descriptors = ListenFd::from_env();
+    (0..descriptors.len()).filter_map(|number| descriptors.take_tcp_listener(number).transpose()).collect()
+}
+
+/// Notifies a service manager that set `NOTIFY_SOCKET` (sd_notify(3)).
+fn notify(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(target: LOG, %error, "The service manager at NOTIFY_SOCKET was not notified");
+    }
 }
 
 /// Logs the addresses of the service and its documentation, and where emails go.

@@ -6,6 +6,7 @@ use super::timing::{KillOnDrop, eventually, fresh_folder};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -34,6 +35,8 @@ pub(crate) struct ServiceBuilder {
     arguments: Vec<String>,
     /// Shell and commands that start it. Empty: started directly.
     starter: Vec<String>,
+    /// Its standard input. `None`: nothing.
+    input: Option<OwnedFd>,
 }
 
 impl ServiceBuilder {
@@ -46,6 +49,7 @@ impl ServiceBuilder {
             folder: fresh_folder(),
             arguments: Vec::new(),
             starter: Vec::new(),
+            input: None,
         };
         let setup = setup.set("DATABASE_URL", &database.url()).set("SECRET_KEY", &SECRET);
         let setup = setup.set("DEBUG", "true").set("BCRYPT_COST", "4");
@@ -80,6 +84,12 @@ impl ServiceBuilder {
         self
     }
 
+    /// Starts it with this descriptor as its standard input.
+    pub(crate) fn with_input(mut self, input: impl Into<OwnedFd>) -> Self {
+        self.input = Some(input.into());
+        self
+    }
+
     /// Returns the folder that the service runs in.
     pub(crate) fn folder(&self) -> &std::path::Path {
         &self.folder
@@ -90,7 +100,8 @@ impl ServiceBuilder {
         let words: Vec<_> = self.starter.iter().map(PathBuf::from).chain([binary()]).collect();
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).args(&self.arguments).env_clear().envs(&self.variables).current_dir(&self.folder);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let input = self.input.as_ref().map(|input| Stdio::from(input.try_clone().unwrap()));
+        command.stdin(input.unwrap_or_else(Stdio::null)).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 

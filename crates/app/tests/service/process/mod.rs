@@ -14,5 +14,6 @@ mod postgres;
 mod purging;
 mod redo;
 mod startup_errors;
+mod systemd;
 mod traces;
 mod warnings;
