@@ -26,11 +26,22 @@ pub(crate) enum KeysAction {
 #[derive(Args)]
 pub(crate) struct Generate {
     /// Signing algorithm: RS256, ES256 or EdDSA
-    #[arg(long, default_value = "ES256")]
+    #[arg(long, default_value = "ES256", value_parser = read_algorithm)]
     algorithm: Algorithm,
     /// File to create [default: standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+/// Parses the name of an algorithm that needs a key of its own.
+fn read_algorithm(name: &str) -> Result<Algorithm, String> {
+    match name.parse::<Algorithm>() {
+        Ok(algorithm) if algorithm.is_symmetric() => {
+            Err(format!("{name} signs with SECRET_KEY: generate one with `openssl rand -hex 32`"))
+        }
+        Ok(algorithm) => Ok(algorithm),
+        Err(_) => Err("expected RS256, ES256 or EdDSA".to_owned()),
+    }
 }
 
 /// Runs `portcullis keys`.
@@ -65,9 +76,6 @@ pub(super) fn secrets(count: u64) -> String {
 
 /// Generates a key and prints the settings that use it.
 fn generate_key(Generate { algorithm, out }: &Generate) -> anyhow::Result<()> {
-    if algorithm.is_symmetric() {
-        bail!("{} signs with SECRET_KEY: generate one with `openssl rand -hex 32`", algorithm.as_str());
-    }
     let made = generate(*algorithm)?;
     match out {
         Some(path) => {

@@ -214,8 +214,11 @@ fn keys_generate_never_overwrites_and_prints_key_without_out() {
     assert!(piped.status.success() && piped.errors.contains("ALGORITHM=ES256"), "{piped:?}");
     assert!(piped.output.starts_with("-----BEGIN PRIVATE KEY-----\n"), "{}", piped.output);
     assert!(piped.output.trim_end().ends_with("-----END PRIVATE KEY-----"));
-    let secret = run(&["keys", "generate", "--algorithm", "HS256"]);
-    assert!(secret.refusal().contains("openssl rand -hex 32"), "{secret:?}");
+    for (name, expected) in [("HS256", "openssl rand -hex 32"), ("es256", "expected RS256, ES256 or EdDSA")] {
+        let ended = run(&["keys", "generate", "--algorithm", name]);
+        assert_eq!((ended.status.code(), ended.errors.contains(expected)), (Some(2), true), "{name}: {ended:?}");
+        assert!(!ended.errors.contains("HS384"), "{ended:?}");
+    }
 }
 
 /// Returns the documentation's example in a language.
