@@ -35,7 +35,7 @@ pub(crate) fn config(action: &ConfigAction) -> anyhow::Result<()> {
         ConfigAction::Print { json: true } => {
             let mut listing = Table::new(out, true, &["name", "value", "origin"]);
             for shown in printed(&sources()?) {
-                listing.row(&[Cell::Text(shown.name), shown.value.into(), Cell::Text(shown.origin)])?;
+                listing.row([Cell::Text(shown.name), shown.value.into(), Cell::Text(shown.origin)])?;
             }
             listing.end()?;
         }

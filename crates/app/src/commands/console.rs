@@ -18,7 +18,12 @@ pub(crate) enum Cell {
     Flag(bool),
     Time(DateTime<Utc>),
     Nothing,
+    /// List of objects, displayed by its length.
+    Objects(Vec<Object>),
 }
+
+/// Members of a JSON object, in order.
+pub(crate) type Object = Vec<(&'static str, Cell)>;
 
 impl From<Option<String>> for Cell {
     fn from(text: Option<String>) -> Self {
@@ -27,7 +32,7 @@ impl From<Option<String>> for Cell {
 }
 
 impl Cell {
-    fn display(&self) -> String {
+    pub(crate) fn display(&self) -> String {
         match self {
             Self::Text(text) => escape_for_terminal(text),
             Self::Number(number) => number.to_string(),
@@ -35,6 +40,7 @@ impl Cell {
             Self::Flag(false) => "no".to_owned(),
             Self::Time(time) => rfc3339(*time),
             Self::Nothing => "-".to_owned(),
+            Self::Objects(objects) => objects.len().to_string(),
         }
     }
 
@@ -45,8 +51,32 @@ impl Cell {
             Self::Flag(flag) => json::literal(out, format_args!("{flag}")),
             Self::Time(time) => json::string(out, &rfc3339(*time)),
             Self::Nothing => json::literal(out, format_args!("null")),
+            Self::Objects(objects) => {
+                out.push(b'[');
+                for (number, object) in objects.iter().enumerate() {
+                    if number > 0 {
+                        out.push(b',');
+                    }
+                    write_object(out, object);
+                }
+                out.push(b']');
+            }
         }
     }
+}
+
+/// Appends a JSON object.
+pub(crate) fn write_object<'a>(out: &mut Vec<u8>, members: impl IntoIterator<Item = &'a (&'static str, Cell)>) {
+    out.push(b'{');
+    for (number, (name, cell)) in members.into_iter().enumerate() {
+        if number > 0 {
+            out.push(b',');
+        }
+        json::string(out, name);
+        out.push(b':');
+        cell.write_json(out);
+    }
+    out.push(b'}');
 }
 
 /// Formats a time as RFC 3339, in UTC.
@@ -101,9 +131,13 @@ impl<W: Write> Table<W> {
     }
 
     /// Adds a row, with a cell for each column.
-    pub(crate) fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
+    pub(crate) fn row<const N: usize>(&mut self, cells: [Cell; N]) -> io::Result<()> {
         if self.json {
-            return self.object(cells);
+            let members: Object = self.columns.iter().copied().zip(cells).collect();
+            let mut line = Vec::new();
+            write_object(&mut line, &members);
+            line.push(b'\n');
+            return self.out.write_all(&line);
         }
         self.waiting.push(cells.iter().map(Cell::display).collect());
         if self.waiting.len() < PAGE { Ok(()) } else { self.page() }
@@ -115,21 +149,10 @@ impl<W: Write> Table<W> {
         self.out.flush()
     }
 
-    fn object(&mut self, cells: &[Cell]) -> io::Result<()> {
-        let mut line = Vec::new();
-        for (number, (name, cell)) in self.columns.iter().zip(cells).enumerate() {
-            line.extend_from_slice(if number == 0 { b"{" } else { b"," });
-            json::string(&mut line, name);
-            line.push(b':');
-            cell.write_json(&mut line);
-        }
-        line.extend_from_slice(b"}\n");
-        self.out.write_all(&line)
-    }
-
     fn page(&mut self) -> io::Result<()> {
         const GAP: u16 = 2;
-        if self.waiting.is_empty() {
+        // An empty list has its header too.
+        if self.json || self.waiting.is_empty() && !self.widths.is_empty() {
             return Ok(());
         }
         let mut table = comfy_table::Table::new();
@@ -151,7 +174,7 @@ impl<W: Write> Table<W> {
 mod tests {
     use super::*;
 
-    fn list(json: bool, rows: &[[Cell; 2]]) -> String {
+    fn list<const N: usize>(json: bool, rows: [[Cell; 2]; N]) -> String {
         let mut out = Vec::new();
         let mut listing = Table::new(&mut out, json, &["id", "agent"]);
         for row in rows {
@@ -176,13 +199,13 @@ mod tests {
                         7                     a\\u{1b}[31m\\r\\nb\\u{202e}\\u{7f}\\u{9b}\"\\é\n\
                         1234                  yes\n\
                         1970-01-01T00:00:00Z  -\n";
-        assert_eq!(list(false, &rows()), expected);
-        assert_eq!(list(false, &[]), "");
+        assert_eq!(list(false, rows()), expected);
+        assert_eq!((&*list(false, []), &*list(true, [])), ("ID  AGENT\n", ""));
     }
 
     #[test]
     fn programs_get_an_object_a_line_in_ascii() {
-        let text = list(true, &rows());
+        let text = list(true, rows());
         assert!(text.is_ascii() && text.lines().count() == 3, "{text}");
         let objects: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(objects[0]["agent"], "a\u{1b}[31m\r\nb\u{202e}\u{7f}\u{9b}\"\\é");
@@ -191,11 +214,23 @@ mod tests {
     }
 
     #[test]
+    fn objects_may_hold_lists_of_objects() {
+        let inner = vec![("name", Cell::Text("\"".to_owned())), ("used", Cell::Nothing)];
+        let mut out = Vec::new();
+        write_object(
+            &mut out,
+            &vec![("id", Cell::Number(1)), ("keys", Cell::Objects(vec![inner])), ("none", Cell::Objects(Vec::new()))],
+        );
+        let expected = r#"{"id":1,"keys":[{"name":"\"","used":null}],"none":[]}"#;
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
     fn a_long_list_is_shown_page_by_page_in_columns_of_one_width() {
         let mut listing = Table::new(Vec::new(), false, &["id", "a"]);
         for number in 0..501 {
             let text = if number == 0 { "表語 " } else { "x" };
-            listing.row(&[Cell::Text(text.to_owned()), Cell::Number(number)]).unwrap();
+            listing.row([Cell::Text(text.to_owned()), Cell::Number(number)]).unwrap();
         }
         assert_eq!(listing.waiting.len(), 1);
         let page = String::from_utf8(listing.out.clone()).unwrap();

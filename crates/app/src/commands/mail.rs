@@ -50,7 +50,7 @@ fn list(parts: &AppContext, dead: bool, json: bool) -> anyhow::Result<()> {
     loop {
         let MailListed(mails) = verb.run(after, PAGE)?;
         let mut shown = mails.iter().filter(|mail| !dead || mail.dead_at.is_some());
-        shown.try_for_each(|mail| listing.row(&row(mail)))?;
+        shown.try_for_each(|mail| listing.row(row(mail)))?;
         let Some(last) = mails.last() else { break };
         after = Some(last.id);
     }

@@ -81,16 +81,17 @@ fn redo(migrations: &dyn Migrations, yes: bool) -> anyhow::Result<MigrationRepor
 
 fn list(migrations: &dyn Migrations, json: bool) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    let mut listing = Table::new(&mut out, json, &["name", "applied"]);
-    for migration in migrations.status()? {
-        if json {
-            listing.row(&[Cell::Text(migration.name), Cell::Flag(migration.applied)])?;
-        } else {
-            let state = if migration.applied { "applied" } else { "pending" };
-            writeln!(std::io::stdout(), "{state:8} {}", migration.name)?;
+    if json {
+        let mut listing = Table::new(&mut out, true, &["name", "applied"]);
+        for migration in migrations.status()? {
+            listing.row([Cell::Text(migration.name), Cell::Flag(migration.applied)])?;
         }
+        return Ok(listing.end()?);
     }
-    listing.end()?;
+    for migration in migrations.status()? {
+        let state = if migration.applied { "applied" } else { "pending" };
+        writeln!(out, "{state:8} {}", migration.name)?;
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The subcommands, one file each, and the helpers that they share.
 
+mod account;
 mod config;
 mod console;
 mod doctor;

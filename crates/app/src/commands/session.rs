@@ -1,8 +1,8 @@
 //! `portcullis session`: lists and ends sessions, for operators.
 
+use super::UsageError;
 use super::console::{Cell, Table};
 use super::user::UserArg;
-use super::UsageError;
 use crate::settings::WithoutKeys;
 use crate::wire::AppContext;
 use clap::{Args, Subcommand};
@@ -55,7 +55,7 @@ fn list(settings: &WithoutKeys, parts: &AppContext, named: &UserArg, json: bool)
     let mut listing = Table::new(io::stdout().lock(), json, &COLUMNS);
     let mut rows = sessions.iter().map(|own| {
         let (session, client) = (&own.listed.session, &own.listed.client);
-        listing.row(&[
+        listing.row([
             Cell::Text(session.id.to_string()),
             Cell::Time(session.started_at),
             Cell::Time(own.listed.last_used_at),

@@ -3,7 +3,7 @@
 use super::console::{Cell, Table, ask, escape_for_terminal};
 use super::password::PasswordSource;
 use super::progress::Progress;
-use super::UsageError;
+use super::{UsageError, account};
 use crate::settings::{Settings, WithoutKeys};
 use crate::system::OsEntropy;
 use crate::wire::{self, AppContext};
@@ -26,8 +26,12 @@ use std::sync::Arc;
 #[derive(Subcommand)]
 pub(crate) enum UserAction {
     /// List all accounts by id
-    List {
-        /// Print JSON Lines
+    List(ListArgs),
+    /// Show an account, its ways to sign in and the number of its sessions
+    Show {
+        #[command(flatten)]
+        user: UserArg,
+        /// Print a JSON object
         #[arg(long)]
         json: bool,
     },
@@ -37,6 +41,9 @@ pub(crate) enum UserAction {
         email: String,
         #[command(flatten)]
         password: PasswordSource,
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
     },
     /// Disable an account and end its sessions
     Disable(UserArg),
@@ -54,6 +61,9 @@ pub(crate) enum UserAction {
         user: UserArg,
         #[command(flatten)]
         password: PasswordSource,
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
     },
     /// Remove the second factors of an account and end its sessions
     ///
@@ -70,6 +80,32 @@ pub(crate) enum UserAction {
     },
 }
 
+/// Arguments of `portcullis user list`. Filters apply together.
+#[derive(Args)]
+pub(crate) struct ListArgs {
+    /// List only disabled accounts
+    #[arg(long)]
+    disabled: bool,
+    /// List only accounts whose email address is not verified
+    #[arg(long)]
+    unverified: bool,
+    /// List only accounts whose email address contains this text, in any case
+    #[arg(long, value_name = "PART")]
+    email: Option<String>,
+    /// Print JSON Lines
+    #[arg(long)]
+    json: bool,
+}
+
+impl ListArgs {
+    fn includes(&self, user: &User) -> bool {
+        let contains = |part: &String| user.email.original().to_lowercase().contains(&part.to_lowercase());
+        (!self.disabled || !user.is_active)
+            && (!self.unverified || user.email_verified_at.is_none())
+            && self.email.as_ref().is_none_or(contains)
+    }
+}
+
 /// Argument that names an account.
 #[derive(Args)]
 pub(crate) struct UserArg {
@@ -81,7 +117,7 @@ pub(crate) struct UserArg {
 pub(crate) fn user(action: &UserAction) -> anyhow::Result<()> {
     // Both store an email. The key of its link is derived from the secret.
     match action {
-        UserAction::Create { email, password } => return print(&create(&super::settings()?, email, password)?),
+        UserAction::Create { email, password, json } => return create(&super::settings()?, email, password, *json),
         UserAction::ResetMfa(named) => return print(&reset_mfa(&super::settings()?, named)?),
         _ => {}
     }
@@ -89,11 +125,12 @@ pub(crate) fn user(action: &UserAction) -> anyhow::Result<()> {
     let parts = super::open_ready(&settings)?;
     match action {
         UserAction::Create { .. } | UserAction::ResetMfa(_) => Ok(()),
-        UserAction::List { json } => list(&parts, *json),
+        UserAction::List(args) => list(&parts, args),
+        UserAction::Show { user, json } => account::show(&settings, &parts, user, *json),
         UserAction::Disable(named) => print(&disable(&parts, named)?),
         UserAction::Enable(named) => print(&enable(&parts, named)?),
         UserAction::VerifyEmail(named) => print(&verify_email(&parts, named)?),
-        UserAction::SetPassword { user, password } => print(&set_password(&settings, &parts, user, password)?),
+        UserAction::SetPassword { user, password, json } => set_password(&settings, &parts, (user, password), *json),
         UserAction::Delete { user, yes } => delete(&parts, user, *yes),
     }
 }
@@ -121,13 +158,14 @@ impl UserArg {
     }
 }
 
-fn list(parts: &AppContext, json: bool) -> anyhow::Result<()> {
+fn list(parts: &AppContext, args: &ListArgs) -> anyhow::Result<()> {
     const COLUMNS: [&str; 5] = ["id", "email", "is_active", "created_at", "email_verified_at"];
-    let mut listing = Table::new(io::BufWriter::new(io::stdout().lock()), json, &COLUMNS);
+    let mut listing = Table::new(io::BufWriter::new(io::stdout().lock()), args.json, &COLUMNS);
     let mut written = Ok(());
     ListAccounts { store: parts.database.store.clone() }.run(&mut |row| {
         written = match row {
-            Ok(user) => listing.row(&[
+            Ok(user) if !args.includes(user) => Ok(()),
+            Ok(user) => listing.row([
                 Cell::Number(user.id.get()),
                 Cell::Text(user.email.original().to_owned()),
                 Cell::Flag(user.is_active),
@@ -141,7 +179,7 @@ fn list(parts: &AppContext, json: bool) -> anyhow::Result<()> {
     Ok(written.and_then(|()| listing.end())?)
 }
 
-fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow::Result<String> {
+fn create(settings: &Settings, email: &str, password: &PasswordSource, json: bool) -> anyhow::Result<()> {
     let email = EmailAddress::parse(email).map_err(|_| UsageError("EMAIL is not a valid email address"))?;
     let parts = super::open_ready(settings)?;
     let obtained = password.obtain(&settings.passwords.policy)?;
@@ -154,8 +192,11 @@ fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow
         clock: parts.clock.clone(),
     };
     let Registered(user) = verb.run(&Registration { email, password: obtained.password }, &Caller::default())?;
+    if json {
+        return print_password(&user, obtained.generated);
+    }
     let (user, password) = (label(&user), generated(obtained.generated));
-    Ok(format!("Created account {user}. A running service emails a verification link to this address.{password}"))
+    print(&format!("Created account {user}. A running service emails a verification link to this address.{password}"))
 }
 
 fn disable(parts: &AppContext, named: &UserArg) -> anyhow::Result<String> {
@@ -197,9 +238,9 @@ fn verify_email(parts: &AppContext, named: &UserArg) -> anyhow::Result<String> {
 fn set_password(
     settings: &WithoutKeys,
     parts: &AppContext,
-    named: &UserArg,
-    password: &PasswordSource,
-) -> anyhow::Result<String> {
+    (named, password): (&UserArg, &PasswordSource),
+    json: bool,
+) -> anyhow::Result<()> {
     let user = named.find(parts)?;
     let obtained = password.obtain(&settings.passwords.policy)?;
     let verb = SetPassword {
@@ -210,8 +251,11 @@ fn set_password(
     };
     let input = PasswordOverride { user_id: user.id, password: obtained.password };
     let done = verb.run(&input, &Caller::default())?;
+    if json {
+        return print_password(&user, obtained.generated);
+    }
     let (user, ended, password) = (label(&user), ended(done.sessions), generated(obtained.generated));
-    Ok(format!("Changed the password of account {user} and {ended}.{password}"))
+    print(&format!("Changed the password of account {user} and {ended}.{password}"))
 }
 
 fn reset_mfa(settings: &Settings, named: &UserArg) -> anyhow::Result<String> {
@@ -257,8 +301,7 @@ fn delete(parts: &AppContext, named: &UserArg, yes: bool) -> anyhow::Result<()> 
 
 /// Prompts for the account's email address on the terminal. Fails if it differs.
 fn confirm_deletion(user: &User) -> anyhow::Result<()> {
-    let prompt =
-        format!("This permanently deletes account {} and all its data. Type its email to confirm: ", user.id);
+    let prompt = format!("This permanently deletes account {} and all its data. Type its email to confirm: ", user.id);
     if ask(&prompt, "no terminal to confirm the deletion: use --yes")? != user.email.original() {
         bail!("this is not the account's email: nothing was deleted");
     }
@@ -280,6 +323,14 @@ fn label(user: &User) -> String {
 /// Returns the line with a generated password, if there is one.
 fn generated(password: Option<String>) -> String {
     password.map(|password| format!("\nPassword: {password}")).unwrap_or_default()
+}
+
+/// Prints an account with its generated password, if there is one, as a JSON object.
+fn print_password(user: &User, generated: Option<String>) -> anyhow::Result<()> {
+    let mut listing = Table::new(io::stdout().lock(), true, &["id", "email", "password"]);
+    let email = Cell::Text(user.email.original().to_owned());
+    listing.row([Cell::Number(user.id.get()), email, generated.into()])?;
+    Ok(listing.end()?)
 }
 
 /// Creates an outbox. A running service finds its emails by polling.

@@ -9,6 +9,7 @@ mod list;
 mod register;
 mod screening;
 mod set_password;
+mod show;
 mod vouch;
 
 pub use activation::{AccountDisabled, AccountEnabled, DisableAccount, EnableAccount};
@@ -20,4 +21,5 @@ pub use list::{AccountFound, AccountRef, AccountsListed, FindAccount, ListAccoun
 pub use register::{Register, RegisterError, RegisterReason, Registered, Registration};
 pub use screening::PasswordScreening;
 pub use set_password::{PasswordOverride, PasswordSet, SetPassword};
+pub use show::{AccountDetails, ShowAccount};
 pub use vouch::{EmailVouched, VouchForEmail};

@@ -133,7 +133,7 @@ impl Report {
             let mut listing = Table::new(&mut out, true, &["check", "status", "what", "advice"]);
             for Finding { check, level, what, advice } in findings {
                 let text = |text: &str| Cell::Text(text.to_owned());
-                listing.row(&[text(check), text(level.as_str()), Cell::Text(what), advice.into()])?;
+                listing.row([text(check), text(level.as_str()), Cell::Text(what), advice.into()])?;
             }
             return listing.end();
         }

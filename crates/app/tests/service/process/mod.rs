@@ -16,4 +16,5 @@ mod redo;
 mod startup_errors;
 mod systemd;
 mod traces;
+mod user_show;
 mod warnings;
