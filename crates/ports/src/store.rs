@@ -10,6 +10,7 @@ use crate::registration::{CredentialRepository, UserRepository};
 use crate::sessions::SessionRepository;
 use crate::verification::OneTimeTokenRepository;
 use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{ClientInfo, EventKind, Session, SessionEvent};
 use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshToken, SpendRecord};
 use std::sync::Arc;
@@ -70,6 +71,19 @@ pub trait Store: Send + Sync {
     ///
     /// [`transact`]: Self::transact
     fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError>;
+
+    /// Checks that the store responds and takes writes. With [`TxMode::Read`], asks in one round trip and
+    /// writes nothing. With [`TxMode::Write`], commits a write that changes nothing, which also finds a store
+    /// that takes writes but does not confirm them.
+    ///
+    /// By default, a transaction that looks up an account. A decorator must forward the call.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Unwritable`] if the store responds but takes no writes.
+    fn check(&self, mode: TxMode) -> Result<(), StoreError> {
+        // No account has id 0, so this costs one index lookup.
+        self.transact(mode, &mut |tx| tx.users().find(UserId::new(0)).map(|_| TxOutcome::Commit))
+    }
 }
 
 impl<S: Store + ?Sized> Store for Arc<S> {
@@ -79,6 +93,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
         (**self).rotate(rotations)
+    }
+
+    fn check(&self, mode: TxMode) -> Result<(), StoreError> {
+        (**self).check(mode)
     }
 }
 
@@ -232,6 +250,10 @@ pub trait Tx {
     fn one_time_tokens(&mut self) -> &mut dyn OneTimeTokenRepository;
     /// Returns the outbox.
     fn outbox(&mut self) -> &mut dyn OutboxRepository;
+    /// Returns whether a statement has changed a row. A store that does not know returns true.
+    fn has_written(&self) -> bool {
+        true
+    }
 }
 
 /// Refresh token with the data needed to judge it.
@@ -306,8 +328,8 @@ pub enum StoreError {
     /// The store is unreachable, lost the connection, or did not respond in time.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
-    /// The store accepts reads but no writes: the disk is full or read-only. Not an outage, because
-    /// reads must continue.
+    /// The store accepts reads but no writes: the disk is full or read-only, or the server is a standby. Not an
+    /// outage, because reads must continue.
     #[error("the store takes no writes: {0}")]
     Unwritable(String),
     /// No connection became free within the wait limit, the only writer stayed busy, or concurrent

@@ -20,7 +20,7 @@ pub struct SharingSettings {
     pub circuit: &'static str,
     /// Recovery timeout of the circuit.
     pub recovery: Duration,
-    /// Probe timeout of the circuit.
+    /// Call timeout of the circuit: how long one replica may probe for all.
     pub probe: Duration,
     /// Shared circuit state.
     pub board: Arc<dyn SharedCircuits>,

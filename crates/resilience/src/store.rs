@@ -3,12 +3,15 @@
 
 use crate::{CircuitBreaker, Permit, State};
 use portcullis_domain::health::CircuitState;
-use portcullis_ports::{CircuitMonitor, CircuitStatus, Rotation, Store, StoreError, TxMode, TxWork};
+use portcullis_ports::{CircuitMonitor, CircuitStatus, Rotation, Store, StoreError, Tx, TxMode, TxOutcome, TxWork};
+use std::cell::Cell;
 use std::time::Duration;
 
 /// Port behind a circuit breaker. For a store, only outages open the circuit. Conflicts and corrupt
 /// rows count as success, because the store did respond. A failed statement counts as neither success
 /// nor failure, because its cause is unknown.
+///
+/// Writes may have [another circuit](Self::with_writes), so that reads go on while only writes fail.
 ///
 /// ```
 /// use portcullis_ports::{CircuitMonitor, TxMode, Store, StoreError};
@@ -27,6 +30,7 @@ pub struct Breaker<P> {
     name: &'static str,
     inner: P,
     breaker: CircuitBreaker,
+    writes: Option<CircuitBreaker>,
 }
 
 impl<P> Breaker<P> {
@@ -34,11 +38,53 @@ impl<P> Breaker<P> {
     /// report.
     #[must_use]
     pub fn new(name: &'static str, inner: P, breaker: CircuitBreaker) -> Self {
-        Self { name, inner, breaker }
+        Self { name, inner, breaker, writes: None }
+    }
+
+    /// Adds a circuit that writes to a store must pass, too. Outages open it, and so do writes that the store
+    /// refuses while it responds. Only a write that changed something is a success, because a store may
+    /// respond to any other call and still not take writes.
+    ///
+    /// ```
+    /// use portcullis_ports::{Store, StoreError, TxMode};
+    /// use portcullis_resilience::{Breaker, CircuitBreaker, BreakerSettings, State};
+    /// use portcullis_testkit::FailingStore;
+    /// let standby = FailingStore(StoreError::Unwritable("the server is read-only".into()));
+    /// let circuit = || CircuitBreaker::new(BreakerSettings::default().with_failure_threshold(1));
+    /// let writes = circuit();
+    /// let store = Breaker::new("database", standby, circuit()).with_writes(writes.clone());
+    /// let call = |mode| store.transact(mode, &mut |_| unreachable!());
+    /// assert!(matches!(call(TxMode::Write), Err(StoreError::Unwritable(_))));
+    /// assert!(matches!(call(TxMode::Write), Err(StoreError::CircuitOpen { .. })));
+    /// assert!(matches!(call(TxMode::Read), Err(StoreError::Unwritable(_))), "a read reaches the store");
+    /// assert_eq!(writes.snapshot().state, State::Open);
+    /// ```
+    #[must_use]
+    pub fn with_writes(self, writes: CircuitBreaker) -> Self {
+        Self { writes: Some(writes), ..self }
     }
 }
 
 impl<P> Breaker<P> {
+    /// Makes a call that writes. Acquires the permit of writes first: its refusal must not take the place of
+    /// the other circuit's probe.
+    fn guard_write<T>(
+        &self,
+        call: impl FnOnce(&P) -> Result<T, StoreError>,
+        has_written: impl FnOnce(&T) -> bool,
+    ) -> Result<T, StoreError> {
+        let Some(writes) = &self.writes else { return self.guard(call) };
+        let open = |retry_after| StoreError::CircuitOpen { retry_after };
+        let permit = writes.acquire().map_err(|refused| open(refused.retry_after))?;
+        let result = self.guard(call);
+        match &result {
+            Ok(value) if has_written(value) => permit.success(),
+            Err(error) if fails_writes(error) => permit.failure(),
+            Ok(_) | Err(_) => permit.neutral(),
+        }
+        result
+    }
+
     fn guard<T>(&self, call: impl FnOnce(&P) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.call_with(call, |retry_after| StoreError::CircuitOpen { retry_after }, settle)
     }
@@ -76,21 +122,63 @@ impl<P> Breaker<P> {
 
 impl<P: Store> Store for Breaker<P> {
     fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
-        self.guard(|store| store.transact(mode, work))
+        if mode == TxMode::Read {
+            return self.guard(|store| store.transact(mode, work));
+        }
+        let written = Cell::new(false);
+        let mut work = |tx: &mut dyn Tx| {
+            let outcome = work(tx)?;
+            written.set(outcome == TxOutcome::Commit && tx.has_written());
+            Ok(outcome)
+        };
+        self.guard_write(|store| store.transact(mode, &mut work), |()| written.get())
     }
 
     /// Makes one call, but counts an outage once per rotation: each rotation belongs to a different
     /// client, and separate calls would each have counted as a failure.
     fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
-        let result = self.guard(|store| store.rotate(rotations));
-        if result.as_ref().is_err_and(StoreError::is_outage) {
-            for _ in rotations.iter().skip(1) {
-                let Ok(permit) = self.breaker.acquire() else { break };
-                permit.failure();
+        let result = self.guard_write(|store| store.rotate(rotations), |rotated| rotated.contains(&true));
+        if let Err(error) = &result {
+            let database = error.is_outage().then_some(&self.breaker);
+            for circuit in database.into_iter().chain(self.writes.iter().filter(|_| fails_writes(error))) {
+                for _ in rotations.iter().skip(1) {
+                    let Ok(permit) = circuit.acquire() else { break };
+                    permit.failure();
+                }
             }
         }
         result
     }
+
+    /// While writes fail, a response to a read proves nothing, so the check makes a write of its own. It makes
+    /// none while others are under way: their outcome is awaited, and a caller of the check cannot add to the
+    /// writes that a store leaves without a response.
+    fn check(&self, mode: TxMode) -> Result<(), StoreError> {
+        if mode == TxMode::Write {
+            return self.guard_write(|store| store.check(mode), |()| true);
+        }
+        let open = |retry_after| StoreError::CircuitOpen { retry_after };
+        self.call_with(
+            |store| store.check(mode),
+            open,
+            |permit, result| match result {
+                // The store did respond.
+                Err(StoreError::Unwritable(_)) => permit.success(),
+                other => settle(permit, other),
+            },
+        )?;
+        let writes = self.writes.as_ref().map(CircuitBreaker::snapshot);
+        match writes.filter(|writes| writes.state != State::Closed || writes.consecutive_failures > 0) {
+            None => Ok(()),
+            Some(writes) if writes.running > 0 => Err(StoreError::Unwritable("the last writes failed".to_owned())),
+            Some(_) => self.check(TxMode::Write),
+        }
+    }
+}
+
+/// Returns whether an error means that the store takes no writes now.
+fn fails_writes(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable(_) | StoreError::Unwritable(_))
 }
 
 fn settle<T>(permit: Permit, result: &Result<T, StoreError>) {

@@ -158,6 +158,24 @@ fn a_late_result_never_decides_for_the_probe() {
 }
 
 #[test]
+fn a_call_whose_time_is_over_counts_once_whoever_notices_it() {
+    loom::model(|| {
+        let timeout = Duration::from_secs(9);
+        let (breaker, time, told) = breaker(BreakerSettings::default().with_call_timeout(timeout));
+        let overdue = breaker.acquire().unwrap();
+        time.set(9);
+        let ends = thread::spawn(move || overdue.success());
+        let looks = spawn(&breaker, |breaker| breaker.snapshot().totals.failures);
+        breaker.acquire().unwrap().neutral();
+        ends.join().unwrap();
+        assert_eq!(looks.join().unwrap(), 1);
+        let snapshot = breaker.snapshot();
+        assert_eq!((snapshot.totals.failures, snapshot.totals.successes, snapshot.running), (1, 0, 0));
+        assert_told_in_order(&told, &breaker);
+    });
+}
+
+#[test]
 fn changes_by_several_threads_are_told_in_order() {
     loom::model(|| {
         let (breaker, time, told) = breaker(BreakerSettings::default().with_failure_threshold(1));

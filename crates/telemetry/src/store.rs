@@ -47,6 +47,13 @@ impl StoreMetrics {
         Ok(Self { read, write, rotate, unavailable, unwritable, busy, circuit_open, corrupt, failed })
     }
 
+    fn times(&self, mode: TxMode) -> &Histogram {
+        match mode {
+            TxMode::Read => &self.read,
+            TxMode::Write => &self.write,
+        }
+    }
+
     fn count<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(error) = &outcome {
             let counter = match error {
@@ -65,14 +72,14 @@ impl StoreMetrics {
 
 impl<S: Store + ?Sized> Store for Metered<S, StoreMetrics> {
     fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
-        let times = match mode {
-            TxMode::Read => &self.metrics.read,
-            TxMode::Write => &self.metrics.write,
-        };
-        self.metrics.count(self.timed(times, |store| store.transact(mode, work)))
+        self.metrics.count(self.timed(self.metrics.times(mode), |store| store.transact(mode, work)))
     }
 
     fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
         self.metrics.count(self.timed(&self.metrics.rotate, |store| store.rotate(rotations)))
+    }
+
+    fn check(&self, mode: TxMode) -> Result<(), StoreError> {
+        self.metrics.count(self.timed(self.metrics.times(mode), |store| store.check(mode)))
     }
 }

@@ -5,6 +5,7 @@
 
 mod german;
 mod pooler;
+mod standby;
 mod tls;
 
 use crate::free_ports::free_ports;
@@ -154,13 +155,16 @@ impl Server {
     }
 
     fn try_start(german: bool) -> Outcome<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(1);
-        let installation = installation();
-        let folder = installation.folder.join(NUMBER.fetch_add(1, Ordering::Relaxed).to_string());
-        run(installation.command("cp").arg("-R").arg(&installation.template).arg(&folder))?;
+        let folder = fresh_folder();
+        run(installation().command("cp").arg("-R").arg(&installation().template).arg(&folder))?;
+        Self::start_in(&folder, german)
+    }
+
+    /// Starts a server on the data in a folder.
+    fn start_in(folder: &Path, german: bool) -> Outcome<Self> {
         let mut failure = String::new();
         for port in free_ports().take(10) {
-            let server = Self { folder: folder.clone(), port, german };
+            let server = Self { folder: folder.to_owned(), port, german };
             let language = if german { format!("lc_messages = '{}'\n", german::LOCALE) } else { String::new() };
             let socket = format!("port = {port}\nunix_socket_directories = '{}'\n{language}", folder.display());
             let config = folder.join("data/postgresql.conf");
@@ -229,6 +233,12 @@ impl Drop for Server {
         }
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Returns the path of a folder for a server, still to be created.
+fn fresh_folder() -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+    installation().folder.join(NUMBER.fetch_add(1, Ordering::Relaxed).to_string())
 }
 
 /// Shared by the servers of this process: programs, folder, initialized data folder to copy, and

@@ -41,6 +41,7 @@ impl Transaction<'_> {
     pub(crate) fn purge_rows(&mut self, statement: Statement) -> Result<u64, StoreError> {
         self.require_write()?;
         let deleted = self.in_background(|link| link.execute(statement))?;
+        self.written |= deleted > 0;
         Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
     }
 

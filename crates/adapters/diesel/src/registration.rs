@@ -146,6 +146,7 @@ impl UserRepository for Transaction<'_> {
             return Ok(EmailChange::Taken);
         }
         let changed = self.check(changed)? == 1;
+        self.written |= changed;
         Ok(if changed { EmailChange::Changed } else { EmailChange::Outdated })
     }
 }

@@ -15,6 +15,8 @@ use portcullis_ports::{
 pub(crate) struct Transaction<'c> {
     pub(crate) link: Link<'c>,
     mode: TxMode,
+    /// Whether a statement has changed a row.
+    pub(crate) written: bool,
     /// First failure. PostgreSQL would silently turn a commit after it into a rollback.
     failure: Option<StoreError>,
 }
@@ -42,7 +44,9 @@ impl Transaction<'_> {
     pub(crate) fn change(&mut self, statement: impl Executes) -> Result<usize, StoreError> {
         self.require_write()?;
         let changed = self.link.execute(statement);
-        self.check(changed)
+        let rows = self.check(changed)?;
+        self.written |= rows > 0;
+        Ok(rows)
     }
 
     /// Runs a statement that writes. Returns whether it affected its row.
@@ -53,7 +57,9 @@ impl Transaction<'_> {
     /// Runs a statement that writes and returns rows.
     pub(crate) fn change_returning<'q, R>(&mut self, statement: impl Loads<'q, R>) -> Result<Vec<R>, StoreError> {
         self.require_write()?;
-        self.load(statement)
+        let rows = self.load(statement)?;
+        self.written |= !rows.is_empty();
+        Ok(rows)
     }
 
     /// Fails in a read transaction. The database may not enforce that itself.
@@ -145,6 +151,10 @@ impl Tx for Transaction<'_> {
     fn outbox(&mut self) -> &mut dyn OutboxRepository {
         self
     }
+
+    fn has_written(&self) -> bool {
+        self.written
+    }
 }
 
 /// Runs the work in the transaction that the connection has begun, then commits or rolls back.
@@ -171,7 +181,7 @@ pub(crate) fn run_work<C: Engine>(
     mode: TxMode,
     work: &mut TxWork<'_>,
 ) -> Result<TxOutcome, StoreError> {
-    let mut transaction = Transaction { link: connection.link(), mode, failure: None };
+    let mut transaction = Transaction { link: connection.link(), mode, written: false, failure: None };
     match (work(&mut transaction), transaction.failure) {
         (Ok(TxOutcome::Commit), Some(failure)) => Err(failure),
         // The circuit breaker must see every outage, even if the work ignored the error.

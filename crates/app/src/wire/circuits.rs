@@ -9,7 +9,9 @@ use portcullis_resilience::{BreakerSettings, Builder, CircuitBreaker, State, Tra
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Recovery timeout of the database circuit. Short, so that users wait little longer than the outage.
+/// Name of the circuit of the database's writes.
+pub(super) const DATABASE_WRITES: &str = "database_writes";
+/// Recovery timeout of the database circuits. Short, so that users wait little longer than the outage.
 const STORE_RECOVERY: Duration = Duration::from_secs(2);
 /// Recovery timeout of the Redis circuit: interval between probes of an unavailable server.
 const REDIS_RECOVERY: Duration = Duration::from_secs(1);
@@ -18,32 +20,43 @@ const REDIS_RECOVERY: Duration = Duration::from_secs(1);
 const REDIS_FAILURES: u32 = 3;
 /// Recovery timeout of the mail circuit: interval between probes of an unavailable mail server.
 const MAIL_RECOVERY: Duration = Duration::from_secs(15);
-/// Probe timeout of the mail circuit. Longer than a delivery can take by its own time limits.
-const MAIL_PROBE: Duration = Duration::from_secs(85);
+/// Call timeout of the mail circuit. Longer than a delivery can take by its own time limits.
+const MAIL_CALL: Duration = Duration::from_secs(85);
 
 /// Recovery timeout of a provider's circuit: interval between sign-ins that wait for an unavailable provider.
 const PROVIDER_RECOVERY: Duration = Duration::from_secs(15);
-/// Probe timeout of a provider's circuit. Longer than a call can take.
-const PROVIDER_PROBE: Duration = Duration::from_secs(6);
+/// Call timeout of a provider's circuit. Longer than a call can take by its own time limits.
+const PROVIDER_CALL: Duration = Duration::from_secs(6);
 
 /// Creates the circuit around the database, shared with other replicas if there is a Redis server. Logs its
 /// state changes.
 pub(super) fn database(replicas: Option<&SharedRedis>, clock: &Arc<dyn Clock>) -> std::io::Result<CircuitBreaker> {
-    // A probe may take as long as any other call.
-    let settings = BreakerSettings::default().with_recovery_timeout(STORE_RECOVERY).with_probe_timeout(DEADLINE);
-    let builder = builder(settings, clock).on_transition(|transition| {
-        let ((from, to), elsewhere) = (names(transition), transition.commanded);
-        tracing::warn!(target: "app", circuit = "database", from, to, elsewhere, "Circuit changed");
-    });
+    let (settings, builder) = store("database", clock);
     match replicas {
         Some(replicas) => replicas.share(builder, settings),
         None => Ok(builder.build()),
     }
 }
 
+/// Creates the circuit of the database's writes. Logs its state changes. Not shared with other replicas: one of
+/// them may be connected to a standby.
+pub(super) fn database_writes(clock: &Arc<dyn Clock>) -> CircuitBreaker {
+    store(DATABASE_WRITES, clock).1.build()
+}
+
+fn store(circuit: &'static str, clock: &Arc<dyn Clock>) -> (BreakerSettings, Builder) {
+    // After this time, a caller has got its response without the call's.
+    let settings = BreakerSettings::default().with_recovery_timeout(STORE_RECOVERY).with_call_timeout(DEADLINE);
+    let builder = builder(settings, clock).on_transition(move |transition| {
+        let ((from, to), elsewhere) = (names(transition), transition.commanded);
+        tracing::warn!(target: "app", circuit, from, to, elsewhere, "Circuit changed");
+    });
+    (settings, builder)
+}
+
 /// Creates the circuit around the mail server. Logs its state changes.
 pub(super) fn mail(clock: &Arc<dyn Clock>) -> CircuitBreaker {
-    let settings = BreakerSettings::default().with_recovery_timeout(MAIL_RECOVERY).with_probe_timeout(MAIL_PROBE);
+    let settings = BreakerSettings::default().with_recovery_timeout(MAIL_RECOVERY).with_call_timeout(MAIL_CALL);
     let builder = builder(settings, clock).on_transition(|transition| {
         let (from, to) = names(transition);
         tracing::warn!(target: "app.mail", circuit = "mail", from, to, "Circuit changed");
@@ -53,8 +66,7 @@ pub(super) fn mail(clock: &Arc<dyn Clock>) -> CircuitBreaker {
 
 /// Creates the circuit around a provider's server, such as `https://accounts.example:443`. Logs its state changes.
 pub(super) fn provider(destination: &str, clock: &Arc<dyn Clock>) -> CircuitBreaker {
-    let settings =
-        BreakerSettings::default().with_recovery_timeout(PROVIDER_RECOVERY).with_probe_timeout(PROVIDER_PROBE);
+    let settings = BreakerSettings::default().with_recovery_timeout(PROVIDER_RECOVERY).with_call_timeout(PROVIDER_CALL);
     let destination = destination.to_owned();
     let builder = builder(settings, clock).on_transition(move |transition| {
         let (from, to) = names(transition);
@@ -68,7 +80,7 @@ pub(super) fn redis(redis: RedisPool, clock: &Arc<dyn Clock>) -> CircuitBreaker 
     let settings = BreakerSettings::default()
         .with_failure_threshold(REDIS_FAILURES)
         .with_recovery_timeout(REDIS_RECOVERY)
-        .with_probe_timeout(REDIS_RECOVERY);
+        .with_call_timeout(REDIS_RECOVERY);
     let builder = builder(settings, clock).on_transition(move |transition| match (transition.from, transition.to) {
         (State::Closed, State::Open) => {
             let reason = redis.last_fault();

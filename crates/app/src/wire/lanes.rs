@@ -47,6 +47,8 @@ pub struct Operation {
     /// Lane in front of the hasher.
     pub(super) hashes: LaneSettings,
     pub(super) database: Option<Arc<dyn CircuitMonitor>>,
+    /// Circuit of the database's writes.
+    pub(super) writes: Option<Arc<dyn CircuitMonitor>>,
     /// Circuit around Redis, if replicas share one. Rate limits are remote then.
     pub(super) shared: Option<Arc<dyn CircuitMonitor>>,
     pub(super) mail: Option<Arc<dyn CircuitMonitor>>,
@@ -56,8 +58,8 @@ pub struct Operation {
 
 impl Default for Operation {
     fn default() -> Self {
-        let (database, shared, mail, providers) = (None, None, None, None);
-        Self { metrics: Metrics::default(), hashes: STORE_LANE, database, shared, mail, providers }
+        let (database, writes, shared, mail, providers) = (None, None, None, None, None);
+        Self { metrics: Metrics::default(), hashes: STORE_LANE, database, writes, shared, mail, providers }
     }
 }
 
@@ -65,7 +67,7 @@ impl Operation {
     /// Lists the circuits for health checks and metrics.
     pub(super) fn circuits(&self) -> Vec<Arc<dyn CircuitMonitor>> {
         let providers = self.providers.clone().map(|client| -> Arc<dyn CircuitMonitor> { client });
-        let others = [&self.database, &self.shared, &self.mail].into_iter().flatten().cloned();
+        let others = [&self.database, &self.writes, &self.shared, &self.mail].into_iter().flatten().cloned();
         others.chain(providers).collect()
     }
 

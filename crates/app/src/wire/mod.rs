@@ -60,8 +60,9 @@ pub(crate) fn service(
     let (clock, metrics, traces) = (&parts.clock, &parts.metrics, &parts.traces);
     let replicas = SharedRedis::connect(settings, clock).context("cannot start the Redis thread")?;
     let replicas = replicas.as_ref();
-    let database = circuits::database(replicas, clock)?;
-    let database = Arc::new(Breaker::new("database", parts.database.store.clone(), database));
+    let (database, writes) = (circuits::database(replicas, clock)?, circuits::database_writes(clock));
+    let database = Breaker::new("database", parts.database.store.clone(), database).with_writes(writes.clone());
+    let database = Arc::new(database);
     let (hasher, hashes) = hasher::start(settings, parts, costs)?;
     let mail = MailService::new(settings, clock);
     let adapters = Adapters {
@@ -83,6 +84,7 @@ pub(crate) fn service(
         metrics: metrics.clone(),
         hashes,
         database: Some(database),
+        writes: Some(Arc::new(Breaker::new(circuits::DATABASE_WRITES, (), writes))),
         shared: replicas.map(SharedRedis::monitor),
         mail: Some(mail.circuit()),
         providers: outbound::client(&settings.providers, clock),

@@ -43,7 +43,7 @@ impl SharedRedis {
     pub(super) fn share(&self, builder: Builder, circuit: BreakerSettings) -> std::io::Result<CircuitBreaker> {
         let board = RedisCircuits::new(self.redis.clone(), OsEntropy.array());
         let board = Arc::new(Breaker::new("redis", board, self.circuit.clone()));
-        let (recovery, probe) = (circuit.recovery_timeout(), circuit.probe_timeout());
+        let (recovery, probe) = (circuit.recovery_timeout(), circuit.call_timeout());
         share(builder, SharingSettings { circuit: "database", recovery, probe, board })
     }
 }

@@ -20,7 +20,7 @@ fn crowd(service: &Service, pair: &Pair) -> Vec<Duration> {
 /// Counts the circuit's changes to a state.
 fn changes(service: &Service, to: &str) -> usize {
     service.flushed_log();
-    service.events("Circuit changed").iter().filter(|event| event["to"] == to).count()
+    service.events("Circuit changed").iter().filter(|event| event["circuit"] == "database" && event["to"] == to).count()
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn half_open_circuit_admits_one_probe() {
     // Paused, not stopped: a query to it blocks.
     server.pause();
     crowd(&service, &pair);
-    service.log.wait_for(1, |event| event["message"] == "Circuit changed" && event["to"] == "open");
+    service.log.wait_for(1, |event| event["circuit"] == "database" && event["to"] == "open");
     for _ in 0..if long_form() { 5 } else { 1 } {
         // Retried, because the probe may be another call, such as a poll of the outbox. Then no logout waits.
         let times = eventually("a call is let through", || {

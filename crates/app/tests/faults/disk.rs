@@ -44,7 +44,9 @@ fn refuses_writes_and_serves_reads(fault: DiskFault) {
                 within_deadline(|| service.logout(&pair.refresh)).expect_unavailable();
                 // A call that needs no write is answered.
                 within_deadline(|| service.register(&account.email, "long enough"));
+                service.get("/health/ready").has_status(503);
             }
+            assert_eq!(service.circuit(), "closed", "reads go on");
             disk.mend();
             service.expect_healed();
             progress.acknowledge(100);

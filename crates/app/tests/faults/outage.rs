@@ -1,4 +1,4 @@
-//! F11, F12, F15 and F16: PostgreSQL stopped, frozen, demoted or not started yet.
+//! F11, F12, F15 and F16: PostgreSQL stopped, frozen, demoted, not started yet, or without writes.
 
 use crate::harness::calls::members;
 use crate::prelude::*;
@@ -176,6 +176,83 @@ fn a_demoted_primary_is_503_for_writes_until_it_is_promoted() {
     });
     check(&histories, &service);
     service.refresh(&pair.refresh).expect(200);
+}
+
+/// Checks a service while writes fail and reads do not, from the time that it knows: it is never ready.
+fn expect_reads_only(service: &Service, (account, pair): &(Account, Pair)) {
+    let circuits = || {
+        let ready = service.get("/health/ready");
+        assert_eq!(ready.status, 503, "{}", ready.text());
+        let circuits = &ready.json()["circuits"];
+        ["database", "database_writes"].map(|name| circuits[name]["state"].as_str().unwrap().to_owned())
+    };
+    eventually("the circuit of writes opens", || {
+        within_deadline(|| service.login(&account.email, &account.password)).expect_unavailable();
+        service.me(&pair.access).expect(200);
+        (circuits()[1] == "open").then_some(())
+    });
+    for _ in 0..20 {
+        let (time, reply) = timed(|| service.me(&pair.access));
+        reply.expect(200);
+        assert!(time < Duration::from_secs(1), "a read waited {time:?}");
+        let [all, writes] = circuits();
+        assert_eq!(all, "closed", "reads go on");
+        assert_ne!(writes, "closed");
+        pause(Duration::from_millis(200));
+    }
+    // Most calls that write are refused at once: one in a while is a probe.
+    let mut times: Vec<_> = at_once(5, |_| timed(|| service.refresh(&pair.refresh)).0);
+    times.sort_unstable();
+    assert!(times[2] < Duration::from_secs(1), "{times:?}");
+    expect_alive(service);
+}
+
+#[test]
+fn a_read_only_postgresql_is_never_ready_and_serves_reads() {
+    let (server, service) = on_own_server();
+    let session = service.session();
+    let read_only = |change: &str| {
+        server.psql("postgres", &format!("ALTER SYSTEM {change}"));
+        server.psql("postgres", "SELECT pg_reload_conf()");
+    };
+    read_only("SET default_transaction_read_only = on");
+    eventually("the setting is read", || (state(&service).0 == 503).then_some(()));
+    expect_reads_only(&service, &session);
+    read_only("RESET default_transaction_read_only");
+    service.expect_healed();
+}
+
+#[test]
+fn a_standby_is_never_ready_and_serves_reads_until_it_is_promoted() {
+    let (server, first) = on_own_server();
+    let session = first.session();
+    let Database::Postgres { name, .. } = &first.database else { unreachable!() };
+    let standby: &Server = Box::leak(Box::new(server.start_standby()));
+    let service = ServiceBuilder::over(&Database::Postgres { server: standby, name: name.clone() }).start();
+    assert_eq!(state(&service).0, 503);
+    expect_reads_only(&service, &session);
+    standby.promote();
+    service.expect_healed();
+    service.refresh(&session.1.refresh).expect(200);
+}
+
+/// PostgreSQL takes the writes, but the commits wait for a standby that is not there.
+#[test]
+fn commits_that_hang_are_failed_writes_and_reads_go_on() {
+    let (server, service) = on_own_server();
+    let session = service.session();
+    let standby = |names: &str| {
+        server.psql("postgres", &format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'"));
+        server.psql("postgres", "SELECT pg_reload_conf()");
+    };
+    service.watched(|| {
+        standby("ghost");
+        let (account, _) = &session;
+        at_once(5, |_| within_deadline(|| service.login(&account.email, &account.password)).expect_unavailable());
+        expect_reads_only(&service, &session);
+        standby("");
+        service.expect_healed();
+    });
 }
 
 #[test]

@@ -66,8 +66,10 @@ pub(crate) struct Check {
 /// Circuit breakers around the dependencies.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct Circuits {
-    /// Circuit of the database.
+    /// Circuit of all calls to the database.
     database: Circuit,
+    /// Circuit of the calls that write.
+    database_writes: Circuit,
     /// Circuit of Redis, only with `REDIS_URL`.
     #[serde(skip_serializing_if = "Option::is_none")]
     redis: Option<Circuit>,
@@ -92,7 +94,7 @@ impl From<ReadinessReport> for ReadyResponse {
             let circuit = report.circuits.iter().find(|circuit| circuit.name == name)?;
             Some(Circuit { state: circuit.state.as_str() })
         };
-        let closed = Circuit { state: CircuitState::Closed.as_str() };
+        let required = |name| circuit(name).unwrap_or(Circuit { state: CircuitState::Closed.as_str() });
         Self {
             status: report.status.as_str(),
             checks: Checks {
@@ -102,7 +104,8 @@ impl From<ReadinessReport> for ReadyResponse {
                 providers: report.providers.map(ProvidersCheck::from),
             },
             circuits: Circuits {
-                database: circuit("database").unwrap_or(closed),
+                database: required("database"),
+                database_writes: required("database_writes"),
                 redis: circuit("redis"),
                 mail: circuit("mail"),
                 providers: circuit("providers"),

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 /// Circuit breaker. Clones share one circuit, and no lock is held while a call runs.
 ///
-/// A call that panics, or whose future is dropped before it completes, counts as a failure. Set a
-/// timeout on every call: the breaker never cancels a call, and it waits for its probes.
+/// A call that panics, or whose future is dropped before it completes, counts as a failure, and so does one
+/// that runs for longer than [`BreakerSettings::with_call_timeout`]. The breaker never cancels a call.
 ///
 /// ```
 /// use portcullis_resilience::{CallError, CircuitBreaker, BreakerSettings};
@@ -99,7 +99,8 @@ impl<C> CircuitBreaker<C> {
         self.circuit.reset();
     }
 
-    /// Returns the current state and counts.
+    /// Returns the current state and counts. Calls whose time is over count, so this may open the circuit and
+    /// run the listeners.
     ///
     /// ```
     /// # use portcullis_resilience::{CircuitBreaker, BreakerSettings};

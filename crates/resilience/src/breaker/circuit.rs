@@ -80,8 +80,7 @@ impl Circuit {
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
-        let now = (self.clock)();
-        lock(&self.guarded).machine.snapshot(now)
+        self.step(false, Machine::snapshot)
     }
 
     fn step<T>(&self, commanded: bool, step: impl FnOnce(&mut Machine, Duration) -> T) -> T {

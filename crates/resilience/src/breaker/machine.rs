@@ -2,6 +2,7 @@
 //! adds the lock; `permit` adds a guard that reports a failure when dropped.
 
 use super::{BreakerSettings, CircuitOpen, Snapshot, State, Totals};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// `retry_after` of calls refused while probes run. An estimate, because the end of a probe is
@@ -30,9 +31,8 @@ pub enum Outcome {
 }
 
 /// Permission to make one call, without a guard. Report the outcome once with [`Machine::settle`], on
-/// the machine that issued the ticket. If the ticket of a probe is dropped instead, that probe counts
-/// as running until the probe timeout, which is unlimited by default. [`Permit`](super::Permit)
-/// prevents that.
+/// the machine that issued the ticket. If a ticket is dropped instead, its call counts as running until
+/// the call timeout, which is unlimited by default. [`Permit`](super::Permit) prevents that.
 ///
 /// ```
 /// use portcullis_resilience::breaker::{Machine, Ticket};
@@ -45,6 +45,7 @@ pub enum Outcome {
 #[derive(Debug)]
 #[must_use = "a ticket that is not settled keeps its place for ever"]
 pub struct Ticket {
+    number: u64,
     generation: u64,
 }
 
@@ -77,6 +78,18 @@ pub struct Machine {
     /// affect the state: a failure from before the outage must not fail the probe after it.
     generation: u64,
     totals: Totals,
+    /// Calls without an outcome, oldest first. Those that run for longer than the call timeout are counted
+    /// as failed and removed.
+    running: VecDeque<RunningCall>,
+    /// Number of the next ticket.
+    next: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct RunningCall {
+    number: u64,
+    generation: u64,
+    since: Duration,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +102,6 @@ enum Phase {
     },
     /// `admitted` counts running and succeeded probes.
     HalfOpen {
-        since: Duration,
         admitted: u32,
         succeeded: u32,
     },
@@ -99,7 +111,8 @@ impl Machine {
     /// Creates a closed circuit.
     #[must_use]
     pub fn new(settings: BreakerSettings) -> Self {
-        Self { settings, phase: Phase::Closed { failures: 0 }, generation: 0, totals: Totals::default() }
+        let phase = Phase::Closed { failures: 0 };
+        Self { settings, phase, generation: 0, totals: Totals::default(), running: VecDeque::new(), next: 0 }
     }
 
     /// Admits a call. An open circuit past its recovery timeout becomes half-open.
@@ -107,14 +120,15 @@ impl Machine {
     /// # Errors
     /// Returns [`CircuitOpen`] if the call must not be made.
     pub fn admit(&mut self, now: Duration) -> Result<Ticket, CircuitOpen> {
+        self.expire(now);
         if self.is_due(now) {
-            self.enter(Phase::HalfOpen { since: now, admitted: 0, succeeded: 0 });
+            self.enter(Phase::HalfOpen { admitted: 0, succeeded: 0 });
         }
         let retry_after = match &mut self.phase {
-            Phase::Closed { .. } => return Ok(self.ticket()),
+            Phase::Closed { .. } => return Ok(self.issue(now)),
             Phase::HalfOpen { admitted, .. } if *admitted < self.settings.half_open_max_calls() => {
                 *admitted += 1;
-                return Ok(self.ticket());
+                return Ok(self.issue(now));
             }
             Phase::HalfOpen { .. } => self.settings.recovery_timeout().min(PROBING_RETRY),
             Phase::Open { .. } => self.remaining(now),
@@ -122,14 +136,21 @@ impl Machine {
         Err(self.refuse(retry_after))
     }
 
-    /// Returns whether the next call would be a probe: the circuit is open past its recovery timeout,
-    /// or half-open past its probe timeout.
+    /// Returns whether the next call would be the first probe: the circuit is open past its recovery
+    /// timeout.
     #[must_use]
     pub fn is_due(&self, now: Duration) -> bool {
-        match self.phase {
-            Phase::Closed { .. } => false,
-            Phase::Open { .. } => self.remaining(now).is_zero(),
-            Phase::HalfOpen { since, .. } => now.saturating_sub(since) >= self.settings.probe_timeout(),
+        matches!(self.phase, Phase::Open { .. }) && self.remaining(now).is_zero()
+    }
+
+    /// Counts every call that runs for longer than the call timeout as failed. Its later outcome is
+    /// ignored.
+    fn expire(&mut self, now: Duration) {
+        while let Some(oldest) = self.running.front().copied()
+            && now.saturating_sub(oldest.since) >= self.settings.call_timeout()
+        {
+            self.running.pop_front();
+            self.count(oldest.generation, Outcome::Failure, now);
         }
     }
 
@@ -161,14 +182,22 @@ impl Machine {
     }
 
     /// Reports the outcome of an admitted call. A ticket from before the last change of state is
-    /// counted, but does not affect the state.
+    /// counted, but does not affect the state. One whose call timeout has passed was counted then.
     pub fn settle(&mut self, ticket: Ticket, outcome: Outcome, now: Duration) {
+        self.expire(now);
+        if let Ok(place) = self.running.binary_search_by_key(&ticket.number, |call| call.number) {
+            self.running.remove(place);
+            self.count(ticket.generation, outcome, now);
+        }
+    }
+
+    fn count(&mut self, generation: u64, outcome: Outcome, now: Duration) {
         match outcome {
             Outcome::Success => self.totals.successes += 1,
             Outcome::Failure => self.totals.failures += 1,
             Outcome::Neutral => self.totals.neutral += 1,
         }
-        if ticket.generation == self.generation {
+        if generation == self.generation {
             self.apply(outcome, now);
         }
     }
@@ -204,16 +233,18 @@ impl Machine {
         }
     }
 
-    /// Returns the state and the counts.
+    /// Returns the state and the counts. May open the circuit, if the time of calls is over.
     #[must_use]
-    pub fn snapshot(&self, now: Duration) -> Snapshot {
+    pub fn snapshot(&mut self, now: Duration) -> Snapshot {
+        self.expire(now);
         let (consecutive_failures, probes) = match self.phase {
             Phase::Closed { failures } => (failures, 0),
             Phase::Open { .. } => (0, 0),
-            Phase::HalfOpen { admitted, succeeded, .. } => (0, admitted.saturating_sub(succeeded)),
+            Phase::HalfOpen { admitted, succeeded } => (0, admitted.saturating_sub(succeeded)),
         };
-        let retry_after = self.remaining(now);
-        Snapshot { state: self.state(), consecutive_failures, probes, retry_after, totals: self.totals }
+        let running = self.running.iter().filter(|call| call.generation == self.generation).count();
+        let (retry_after, totals) = (self.remaining(now), self.totals);
+        Snapshot { state: self.state(), consecutive_failures, running, probes, retry_after, totals }
     }
 
     fn remaining(&self, now: Duration) -> Duration {
@@ -229,7 +260,10 @@ impl Machine {
         self.totals.opened += u64::from(self.state() == State::Open);
     }
 
-    fn ticket(&self) -> Ticket {
-        Ticket { generation: self.generation }
+    fn issue(&mut self, now: Duration) -> Ticket {
+        let (number, generation) = (self.next, self.generation);
+        self.next += 1;
+        self.running.push_back(RunningCall { number, generation, since: now });
+        Ticket { number, generation }
     }
 }

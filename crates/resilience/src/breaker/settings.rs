@@ -19,7 +19,7 @@ pub struct BreakerSettings {
     failure_threshold: u32,
     recovery_timeout: Duration,
     half_open_max_calls: u32,
-    probe_timeout: Duration,
+    call_timeout: Duration,
 }
 
 impl BreakerSettings {
@@ -60,19 +60,19 @@ impl BreakerSettings {
         Self { half_open_max_calls: calls.max(1), ..self }
     }
 
-    /// Sets how long a half-open circuit waits for its probes before it admits others, in case a probe
-    /// hangs. Later outcomes of the old probes do not affect the state. Minimum 1 ms, default
-    /// unlimited.
+    /// Sets how long a call may run before it counts as failed, in case its response never comes. Its later
+    /// outcome is ignored. The breaker notices this at the next call or snapshot; it does not cancel the
+    /// call. Minimum 1 ms, default unlimited.
     ///
     /// ```
     /// use portcullis_resilience::BreakerSettings;
     /// use std::time::Duration;
-    /// let settings = BreakerSettings::default().with_probe_timeout(Duration::from_secs(10));
-    /// assert_eq!(settings.probe_timeout(), Duration::from_secs(10));
+    /// let settings = BreakerSettings::default().with_call_timeout(Duration::from_secs(10));
+    /// assert_eq!(settings.call_timeout(), Duration::from_secs(10));
     /// ```
     #[must_use]
-    pub fn with_probe_timeout(self, timeout: Duration) -> Self {
-        Self { probe_timeout: timeout.max(Self::MIN_RECOVERY_TIMEOUT), ..self }
+    pub fn with_call_timeout(self, timeout: Duration) -> Self {
+        Self { call_timeout: timeout.max(Self::MIN_RECOVERY_TIMEOUT), ..self }
     }
 
     /// Returns the number of consecutive failures that open the circuit.
@@ -93,21 +93,21 @@ impl BreakerSettings {
         self.half_open_max_calls
     }
 
-    /// Returns how long a half-open circuit waits for its probes.
+    /// Returns how long a call may run before it counts as failed.
     #[must_use]
-    pub fn probe_timeout(&self) -> Duration {
-        self.probe_timeout
+    pub fn call_timeout(&self) -> Duration {
+        self.call_timeout
     }
 }
 
 impl Default for BreakerSettings {
-    /// Returns 5 failures, 30 s, 1 probe and no probe timeout.
+    /// Returns 5 failures, 30 s, 1 probe and no call timeout.
     fn default() -> Self {
         Self {
             failure_threshold: 5,
             recovery_timeout: Duration::from_secs(30),
             half_open_max_calls: 1,
-            probe_timeout: Duration::MAX,
+            call_timeout: Duration::MAX,
         }
     }
 }

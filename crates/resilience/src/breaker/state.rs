@@ -66,6 +66,8 @@ pub struct Snapshot {
     pub state: State,
     /// Failures since the last success; zero unless closed.
     pub consecutive_failures: u32,
+    /// Calls admitted in this state whose outcome is still unknown.
+    pub running: usize,
     /// Running probes; zero unless half-open.
     pub probes: u32,
     /// Time until a probe may pass; zero unless open.
@@ -74,8 +76,8 @@ pub struct Snapshot {
     pub totals: Totals,
 }
 
-/// Counts since a breaker was created. A call is counted when it ends, even if its outcome no longer
-/// affects the state.
+/// Counts since a breaker was created. A call is counted when it ends or its call timeout has passed, even if
+/// its outcome no longer affects the state.
 ///
 /// ```
 /// assert_eq!(portcullis_resilience::Totals::default().opened, 0);
@@ -84,7 +86,7 @@ pub struct Snapshot {
 pub struct Totals {
     /// Calls that succeeded, or failed with an error that does not count.
     pub successes: u64,
-    /// Calls that failed, panicked or were dropped.
+    /// Calls that failed, panicked, were dropped or took too long.
     pub failures: u64,
     /// Calls that did not reach the dependency.
     pub neutral: u64,

@@ -183,19 +183,39 @@ fn a_neutral_probe_gives_its_place_back() {
 }
 
 #[test]
-fn a_probe_that_is_stuck_makes_way_for_another() {
+fn a_probe_without_a_response_has_failed_once_its_time_is_over() {
     let at = Duration::from_secs;
-    let settings = BreakerSettings::default().with_failure_threshold(1).with_probe_timeout(at(10));
+    let settings = BreakerSettings::default().with_failure_threshold(1).with_call_timeout(at(10));
     let mut machine = Machine::new(settings);
     let ticket = machine.admit(at(0)).unwrap();
     machine.settle(ticket, Outcome::Failure, at(0));
     let stuck = machine.admit(at(30)).unwrap();
-    assert!(machine.admit(at(39)).is_err(), "it may still come back");
-    let probe = machine.admit(at(40)).unwrap();
-    machine.settle(stuck, Outcome::Failure, at(41));
-    assert_eq!(machine.state(), State::HalfOpen, "nobody waits for it any more");
-    machine.settle(probe, Outcome::Success, at(42));
+    assert_eq!(machine.snapshot(at(39)).state, State::HalfOpen, "it may still come back");
+    assert_eq!(machine.snapshot(at(40)).state, State::Open);
+    let probe = machine.admit(at(70)).unwrap();
+    machine.settle(stuck, Outcome::Success, at(71));
+    assert_eq!(machine.state(), State::HalfOpen, "its late outcome is ignored");
+    machine.settle(probe, Outcome::Success, at(72));
     assert_eq!(machine.state(), State::Closed);
+}
+
+#[test]
+fn calls_without_a_response_open_the_circuit_and_count_once() {
+    let at = Duration::from_secs;
+    let mut machine = Machine::new(BreakerSettings::default().with_failure_threshold(2).with_call_timeout(at(10)));
+    let [first, second] = [0, 1].map(|second| machine.admit(at(second)).unwrap());
+    let state = |machine: &mut Machine, now| {
+        let snapshot = machine.snapshot(at(now));
+        (snapshot.state, snapshot.consecutive_failures, snapshot.running)
+    };
+    assert_eq!(state(&mut machine, 9), (State::Closed, 0, 2));
+    assert_eq!(state(&mut machine, 10), (State::Closed, 1, 1));
+    machine.settle(first, Outcome::Success, at(10));
+    assert_eq!(state(&mut machine, 10), (State::Closed, 1, 1), "its time was over");
+    assert_eq!(machine.admit(at(11)).unwrap_err().retry_after, at(30), "the second has failed, too");
+    machine.settle(second, Outcome::Failure, at(12));
+    let totals = machine.snapshot(at(12)).totals;
+    assert_eq!((totals.successes, totals.failures, totals.opened), (0, 2, 1));
 }
 
 #[test]

@@ -75,7 +75,7 @@ const PROBE: Duration = Duration::from_secs(9);
 
 fn replicas(board: &Arc<Board>) -> [CircuitBreaker; 3] {
     [1, 2, 3].map(|replica| {
-        let builder = board.time.builder(BreakerSettings::default().with_probe_timeout(PROBE));
+        let builder = board.time.builder(BreakerSettings::default().with_call_timeout(PROBE));
         let side = Arc::new(Side { board: board.clone(), replica });
         let sharing = SharingSettings { circuit: "database", recovery: RECOVERY, probe: PROBE, board: side };
         share(builder, sharing).unwrap()

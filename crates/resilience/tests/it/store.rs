@@ -6,11 +6,11 @@ use portcullis_domain::health::CircuitState;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_ports::{CircuitMonitor, CircuitStatus, Rotation, Store, StoreError, TxMode, TxOutcome};
-use portcullis_resilience::Breaker;
+use portcullis_resilience::{Breaker, CircuitBreaker, State};
 use portcullis_testkit::{FailingStore, MemoryStore, Watched};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 struct Fixture {
@@ -103,17 +103,20 @@ fn an_answer_of_any_kind_sets_the_count_back_and_closes() {
 
 #[test]
 fn an_outage_counts_for_every_rotation_of_a_call() {
+    let store = lost();
+    assert_eq!(store.rotate(&[rotation()]), Err(outage()));
+    assert_eq!(store.status().state, CircuitState::Closed);
+    let store = lost();
+    assert_eq!(store.rotate(&[rotation(), rotation()]), Err(outage()));
+    assert_eq!(store.status().state, CircuitState::Open);
+}
+
+fn rotation() -> Rotation {
     let now = chrono::DateTime::UNIX_EPOCH;
     let successor = RefreshToken::new(Jti::from_random([2; 16]), UserId::new(1), now, chrono::TimeDelta::days(7));
     let (session_cutoff, client) = (now, portcullis_domain::sessions::ClientInfo::default());
     let spent = Jti::from_random([1; 16]);
-    let rotation = Rotation { spent, at: now, key: None, session_cutoff, verified_only: false, client, successor };
-    let store = lost();
-    assert_eq!(store.rotate(std::slice::from_ref(&rotation)), Err(outage()));
-    assert_eq!(store.status().state, CircuitState::Closed);
-    let store = lost();
-    assert_eq!(store.rotate(&[rotation.clone(), rotation]), Err(outage()));
-    assert_eq!(store.status().state, CircuitState::Open);
+    Rotation { spent, at: now, key: None, session_cutoff, verified_only: false, client, successor }
 }
 
 #[test]
@@ -151,6 +154,84 @@ fn a_full_pool_and_a_failed_statement_are_no_answers() {
         fixture.call(Ok(TxOutcome::Commit)).unwrap();
         assert_eq!(fixture.state(), CircuitState::Closed);
     }
+}
+
+/// Creates a store whose circuits open after two outages, the second one that of writes.
+fn with_writes(store: FailingStore) -> (Breaker<FailingStore>, CircuitBreaker) {
+    let time = Time::default();
+    let writes = time.breaker(2);
+    (Breaker::new("database", store, time.breaker(2)).with_writes(writes.clone()), writes)
+}
+
+/// Creates a store that takes no writes until the flag is cleared.
+fn half_lost() -> (Breaker<Watched<MemoryStore>>, CircuitBreaker, Arc<AtomicBool>, Time) {
+    let (time, lost) = (Time::default(), Arc::new(AtomicBool::new(true)));
+    let is_lost = Arc::clone(&lost);
+    let inner = Watched::new(MemoryStore::new(), move |call| match call.mode {
+        TxMode::Write if is_lost.load(Ordering::SeqCst) => Err(StoreError::Unwritable("read-only".into())),
+        _ => call.run(),
+    });
+    let writes = time.breaker(2);
+    (Breaker::new("database", inner, time.breaker(2)).with_writes(writes.clone()), writes, lost, time)
+}
+
+#[test]
+fn failed_writes_open_their_own_circuit_whatever_is_read_between() {
+    let (store, writes, lost, time) = half_lost();
+    let call = |mode, end: TxOutcome| store.transact(mode, &mut |_| Ok(end));
+    for _ in 0..2 {
+        assert_eq!(writes.snapshot().state, State::Closed);
+        call(TxMode::Write, TxOutcome::Commit).unwrap_err();
+        call(TxMode::Read, TxOutcome::Commit).unwrap();
+    }
+    assert_eq!(writes.snapshot().state, State::Open);
+    assert_eq!(call(TxMode::Write, TxOutcome::Commit), Err(StoreError::CircuitOpen { retry_after: RECOVERY }));
+    call(TxMode::Read, TxOutcome::Commit).unwrap();
+    assert_eq!(store.status().state, CircuitState::Closed);
+    lost.store(false, Ordering::SeqCst);
+    time.pass(RECOVERY);
+    call(TxMode::Write, TxOutcome::Rollback).unwrap();
+    assert_eq!(writes.snapshot().state, State::HalfOpen, "what was rolled back proves nothing");
+    call(TxMode::Write, TxOutcome::Commit).unwrap();
+    assert_eq!(writes.snapshot().state, State::Closed);
+}
+
+#[test]
+fn an_outage_counts_in_both_circuits_and_the_other_refuses_before_the_store() {
+    let (store, writes) = with_writes(FailingStore(outage()));
+    for _ in 0..2 {
+        store.transact(TxMode::Write, &mut |_| unreachable!()).unwrap_err();
+    }
+    assert_eq!((store.status().state, writes.snapshot().state), (CircuitState::Open, State::Open));
+    writes.reset();
+    let refused = store.transact(TxMode::Write, &mut |_| unreachable!());
+    assert!(matches!(refused, Err(StoreError::CircuitOpen { .. })), "{refused:?}");
+    assert_eq!(writes.snapshot().totals.neutral, 1, "the call did not reach the store");
+}
+
+#[test]
+fn a_refused_write_counts_for_every_rotation_of_a_call() {
+    let (store, writes) = with_writes(FailingStore(StoreError::Unwritable("read-only".into())));
+    store.rotate(&[rotation(), rotation()]).unwrap_err();
+    assert_eq!((store.status().state, writes.snapshot().state), (CircuitState::Closed, State::Open));
+}
+
+#[test]
+fn check_writes_itself_once_a_write_has_failed() {
+    let (store, writes, lost, time) = half_lost();
+    assert_eq!(store.check(TxMode::Read), Ok(()), "nothing is known yet, and it writes nothing");
+    store.transact(TxMode::Write, &mut |_| Ok(TxOutcome::Commit)).unwrap_err();
+    let during = writes.acquire().unwrap();
+    assert!(matches!(store.check(TxMode::Read), Err(StoreError::Unwritable(_))));
+    assert_eq!(writes.snapshot().consecutive_failures, 1, "the write under way will tell");
+    during.neutral();
+    assert!(matches!(store.check(TxMode::Read), Err(StoreError::Unwritable(_))));
+    assert_eq!(writes.snapshot().state, State::Open, "that was a write");
+    assert!(matches!(store.check(TxMode::Read), Err(StoreError::CircuitOpen { .. })));
+    time.pass(RECOVERY);
+    lost.store(false, Ordering::SeqCst);
+    assert_eq!(store.check(TxMode::Read), Ok(()));
+    assert_eq!(writes.snapshot().state, State::Closed);
 }
 
 #[test]

@@ -71,17 +71,24 @@ fn of_store(error: &StoreError) -> &'static str {
     }
 }
 
+fn of_mode(mode: TxMode) -> Span {
+    match mode {
+        TxMode::Read => span!("store read"),
+        TxMode::Write => span!("store write"),
+    }
+}
+
 impl<S: Store + ?Sized> Store for Traced<S> {
     fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
-        let span = match mode {
-            TxMode::Read => span!("store read"),
-            TxMode::Write => span!("store write"),
-        };
-        within(&span, || self.0.transact(mode, work), of_store)
+        within(&of_mode(mode), || self.0.transact(mode, work), of_store)
     }
 
     fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
         within(&span!("store rotate"), || self.0.rotate(rotations), of_store)
+    }
+
+    fn check(&self, mode: TxMode) -> Result<(), StoreError> {
+        within(&of_mode(mode), || self.0.check(mode), of_store)
     }
 }
 

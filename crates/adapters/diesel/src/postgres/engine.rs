@@ -50,8 +50,7 @@ impl Engine for PgConnection {
             DatabaseErrorKind::ReadOnlyTransaction if mode == TxMode::Read => {
                 StoreError::Failed("a reading transaction does not write".to_owned())
             }
-            // The server was demoted, or is a standby.
-            DatabaseErrorKind::ReadOnlyTransaction => unavailable("the server is read-only"),
+            DatabaseErrorKind::ReadOnlyTransaction => read_only(),
             DatabaseErrorKind::SerializationFailure => StoreError::Busy("a transaction in the way".to_owned()),
             DatabaseErrorKind::Unknown if !language::names_something(&**information) => {
                 by_message(information.message(), met)
@@ -89,6 +88,11 @@ fn by_message(message: &str, met: Option<Limit>) -> StoreError {
 /// Returns the first line only: the rest may quote values.
 fn first_line(message: &str) -> String {
     message.lines().next().unwrap_or_default().to_owned()
+}
+
+/// The server was demoted, or is a standby.
+pub(super) fn read_only() -> StoreError {
+    StoreError::Unwritable("the server is read-only".to_owned())
 }
 
 fn unavailable(reason: &str) -> StoreError {

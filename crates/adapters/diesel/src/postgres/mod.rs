@@ -1,6 +1,7 @@
 //! Store on PostgreSQL. Every connection has timeouts and is dropped once it breaks. A server that is
 //! down does not prevent startup.
 
+mod check;
 mod connection;
 mod engine;
 mod examination;
@@ -107,6 +108,10 @@ impl Store for PostgresStore {
             return Ok(Vec::new());
         }
         self.with_connection(|connection| rotation::rotate(connection, rotations))
+    }
+
+    fn check(&self, mode: TxMode) -> Result<(), StoreError> {
+        self.with_connection(|connection| check::check(connection, mode))
     }
 }
 

@@ -120,6 +120,15 @@ pub(super) fn checkpoint_passive(connection: &mut SqliteConnection) -> Result<()
     run(connection, "PRAGMA wal_checkpoint(PASSIVE)")
 }
 
+/// Writes the page with the database's user version again, with the same one.
+pub(super) fn rewrite_version(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let rewritten = connection.immediate_transaction(|connection| {
+        let version = sql::<BigInt>("PRAGMA user_version").get_result::<i64>(connection)?;
+        connection.batch_execute(&format!("PRAGMA user_version = {version}"))
+    });
+    rewritten.map_err(|error| SqliteConnection::classify(&error, TxMode::Write))
+}
+
 /// Length of the WAL in pages.
 pub(super) struct WalStatus {
     pub(super) pages: i64,

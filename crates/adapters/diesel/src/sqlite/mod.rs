@@ -25,7 +25,8 @@ use diesel::prelude::*;
 use fair_mutex::FairMutex;
 use file::DatabaseFile;
 pub(crate) use inspection::references;
-use portcullis_ports::{Clock, Rotation, Store, StoreError, TxMode, TxOutcome, TxWork};
+use portcullis_domain::registration::UserId;
+use portcullis_ports::{Clock, Rotation, Store, StoreError, StoreExt, TxMode, TxOutcome, TxWork};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,6 +116,14 @@ impl Store for SqliteStore {
             Ok(TxOutcome::Commit)
         })?;
         Ok(rotated)
+    }
+
+    /// A write alone shows whether the disk takes one.
+    fn check(&self, mode: TxMode) -> Result<(), StoreError> {
+        match mode {
+            TxMode::Read => self.read(|tx| tx.users().find(UserId::new(0))).map(drop),
+            TxMode::Write => self.with_writer(self.wait, connection::rewrite_version),
+        }
     }
 }
 

@@ -14,7 +14,9 @@ fn health_live_and_ready_say_ok(service: &Service) {
     let ready = service.get("/health/ready").expect(200);
     assert_eq!((&ready["status"], &ready["checks"]["database"]["status"]), (&json!("ok"), &json!("ok")), "{ready}");
     assert!(ready["checks"]["database"]["latency_ms"].as_f64().unwrap() >= 0.0);
-    assert_eq!(ready["circuits"]["database"]["state"], "closed");
+    for circuit in ["database", "database_writes"] {
+        assert_eq!(ready["circuits"][circuit]["state"], "closed", "{circuit}");
+    }
 }
 
 fn a_fresh_database_has_no_account(backend: Backend) {

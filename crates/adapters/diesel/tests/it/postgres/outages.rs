@@ -3,6 +3,7 @@
 use super::{Sandbox, TestDatabase, open};
 use crate::samples::{account_with_token, accounts, all_migrations, newcomer, patient, register, rotation};
 use portcullis_diesel::{MigrateError, Migrations, PostgresStore};
+use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::SessionId;
 use portcullis_domain::tokens::{Jti, RefreshState};
 use portcullis_ports::{Store, StoreError, StoreExt, TxMode, TxOutcome};
@@ -172,7 +173,7 @@ fn rotation_on_a_crashing_server_is_an_outage_and_not_resent() {
 }
 
 #[test]
-fn a_demoted_primary_counts_as_down() {
+fn a_demoted_primary_takes_no_writes_and_serves_reads() {
     for sandbox in Sandbox::in_both_languages() {
         sandbox.store();
         let demote = |on: &str| {
@@ -182,14 +183,29 @@ fn a_demoted_primary_counts_as_down() {
         demote("on");
         let store = sandbox.open(&patient());
         assert_eq!(store.pending(), Ok(Vec::new()));
-        let outage = StoreError::Unavailable("the server is read-only".to_owned());
-        assert_eq!(register(&store, "ada@example.com"), Err(outage));
+        let refused = StoreError::Unwritable("the server is read-only".to_owned());
+        assert_eq!(register(&store, "ada@example.com"), Err(refused.clone()));
         assert_eq!(accounts(&store, "ada@example.com"), Ok(Vec::new()));
+        assert_eq!([TxMode::Read, TxMode::Write].map(|mode| store.check(mode)), [(); 2].map(|()| Err(refused.clone())));
         demote("off");
-        // One idle connection still has the old setting, and is dropped when a write fails on it.
-        let _ = register(&store, "ada@example.com");
+        // The checks dropped the connections that have the old setting.
+        assert_eq!([TxMode::Read, TxMode::Write].map(|mode| store.check(mode)), [Ok(()), Ok(())]);
         assert_eq!(register(&store, "bob@example.com").map(|user| user.is_some()), Ok(true));
     }
+}
+
+/// A commit that changed nothing is confirmed even while every other one waits for a standby.
+#[test]
+fn only_a_transaction_that_changed_a_row_has_written() {
+    let store = Sandbox::new().store();
+    let user = register(&store, "ada@example.com").unwrap().unwrap();
+    let has_written = |id: i64| {
+        store.write(|tx| {
+            tx.users().set_active(UserId::new(id), false)?;
+            Ok::<_, StoreError>(tx.has_written())
+        })
+    };
+    assert_eq!([0, 1].map(|more| has_written(user.id.get() + more)), [Ok(true), Ok(false)]);
 }
 
 #[test]

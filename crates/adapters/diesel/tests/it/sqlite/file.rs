@@ -3,7 +3,7 @@
 use super::{Sandbox, TestDatabase};
 use crate::samples::{accounts, clock, patient, register};
 use portcullis_diesel::{Database, DatabaseUrl, Migrations, OpenError, SqliteStore};
-use portcullis_ports::StoreError;
+use portcullis_ports::{Store, StoreError, TxMode};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -16,6 +16,20 @@ fn a_missing_file_is_made_for_its_owner_alone() {
         let entry = entry.unwrap();
         assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
     }
+}
+
+#[test]
+fn check_writes_only_as_told_and_changes_nothing() {
+    let sandbox = Sandbox::new();
+    let store = sandbox.store();
+    sandbox.run("PRAGMA user_version = 7");
+    let log = || fs::read(sandbox.path().with_extension("db-wal")).unwrap();
+    for (mode, writes) in [(TxMode::Read, false), (TxMode::Write, true)] {
+        let before = log();
+        assert_eq!(store.check(mode), Ok(()));
+        assert_eq!(log() != before, writes, "{mode:?}");
+    }
+    assert_eq!(sandbox.query("SELECT CAST(user_version AS TEXT) FROM pragma_user_version"), ["7"]);
 }
 
 #[test]
