@@ -102,6 +102,15 @@ pub trait RateLimiter: Send + Sync {
     /// # Errors
     /// Returns [`LimiterError`] if the limiter is unavailable.
     fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError>;
+
+    /// Checks that the limiter can count. Counts nothing. By default, always `Ok`: a limiter in memory can. A
+    /// decorator must forward the call.
+    ///
+    /// # Errors
+    /// Returns [`LimiterError`] if the limiter is unavailable.
+    fn check(&self) -> Result<(), LimiterError> {
+        Ok(())
+    }
 }
 
 impl<L: RateLimiter + ?Sized> RateLimiter for std::sync::Arc<L> {
@@ -119,6 +128,10 @@ impl<L: RateLimiter + ?Sized> RateLimiter for std::sync::Arc<L> {
 
     fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {
         (**self).remaining(charge)
+    }
+
+    fn check(&self) -> Result<(), LimiterError> {
+        (**self).check()
     }
 }
 

@@ -20,6 +20,10 @@ impl<L: RateLimiter> RateLimiter for Breaker<L> {
     fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {
         self.call_counting_all(|limiter| limiter.remaining(charge), is_open)
     }
+
+    fn check(&self) -> Result<(), LimiterError> {
+        self.call_counting_all(RateLimiter::check, is_open)
+    }
 }
 
 fn is_open() -> LimiterError {
@@ -96,5 +100,12 @@ impl<S: RateLimiter, L: RateLimiter> RateLimiter for SharedLimiter<S, L> {
     fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {
         let local = self.local.remaining(charge)?;
         Ok(self.shared.remaining(charge).map_or(local, |shared| shared.min(local)))
+    }
+
+    /// Checks the shared limiter, so that its circuit learns of it. Like the other methods, fails only if the
+    /// local one fails.
+    fn check(&self) -> Result<(), LimiterError> {
+        drop(self.shared.check());
+        self.local.check()
     }
 }

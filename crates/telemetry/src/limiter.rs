@@ -96,4 +96,8 @@ impl<L: RateLimiter + ?Sized> RateLimiter for Metered<L, LimiterMetrics> {
     fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {
         self.metrics.count(self.inner.remaining(charge))
     }
+
+    fn check(&self) -> Result<(), LimiterError> {
+        self.metrics.count(self.inner.check())
+    }
 }

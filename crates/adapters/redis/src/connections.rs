@@ -1,11 +1,15 @@
 //! Connection pool for Redis. A dedicated thread opens and checks the connections, so callers never
 //! wait for name resolution, a handshake, or a server that accepts connections but does not respond.
+//! A server that takes no writes is lost, too: the pool has no connection to it.
 
 use crate::RedisUrl;
+use crate::refusal;
+use crate::trial::Trial;
 use parking_lot::{Condvar, Mutex};
 use portcullis_ports::Clock;
 use redis::{Client, Connection, RedisResult};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -34,6 +38,8 @@ struct Shared {
     state: Mutex<State>,
     /// Notified when a connection is returned or lost.
     changed: Condvar,
+    /// Number of failed calls.
+    failures: AtomicU64,
     clock: Arc<dyn Clock>,
 }
 
@@ -59,14 +65,16 @@ impl RedisPool {
     /// # Errors
     /// Returns the error of the operating system if it cannot start a thread.
     pub fn connect(url: &RedisUrl, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
-        let client = Client::open(url.0.clone()).map_err(std::io::Error::other)?;
-        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), clock });
-        match open(&client) {
+        let opener =
+            Opener { client: Client::open(url.0.clone()).map_err(std::io::Error::other)?, trial: Trial::new() };
+        let (failures, changed) = (AtomicU64::new(0), Condvar::new());
+        let shared = Arc::new(Shared { state: Mutex::default(), changed, failures, clock });
+        match opener.open() {
             Ok(connection) => shared.add(connection, 0),
-            Err(error) => shared.remember(&describe(&error)),
+            Err(error) => shared.remember(&refusal::describe(&error)),
         }
         let keeper = Arc::clone(&shared);
-        thread::Builder::new().name("redis".to_owned()).spawn(move || keep(&keeper, &client))?;
+        thread::Builder::new().name("redis".to_owned()).spawn(move || keep(&keeper, &opener))?;
         Ok(Self { handle: Arc::new(Handle(shared)), call: CALL })
     }
 
@@ -83,8 +91,22 @@ impl RedisPool {
         self.handle.0.state.lock().fault.clone()
     }
 
+    /// Returns the number of failed calls, including those without a connection.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.handle.0.failures.load(Ordering::Relaxed)
+    }
+
     /// Runs one call on a connection, within the call timeout.
     pub(crate) fn call<T>(&self, call: impl Fn(&mut Connection) -> RedisResult<T>) -> Result<T, CallError> {
+        let outcome = self.try_call(call);
+        if outcome.is_err() {
+            self.handle.0.failures.fetch_add(1, Ordering::Relaxed);
+        }
+        outcome
+    }
+
+    fn try_call<T>(&self, call: impl Fn(&mut Connection) -> RedisResult<T>) -> Result<T, CallError> {
         let shared = &*self.handle.0;
         let end = shared.clock.monotonic().saturating_add(self.call);
         let (mut connection, generation) = shared.take(end).ok_or("no connection")?;
@@ -96,9 +118,9 @@ impl RedisPool {
                 Ok(value)
             }
             Err(error) => {
-                let fault = describe(&error);
+                let fault = refusal::describe(&error);
                 shared.remember(&fault);
-                if error.code().is_some() && !error.is_io_error() {
+                if error.code().is_some() && !error.is_io_error() && !refusal::is_loss(&error) {
                     // The server replied, so the connection is still usable.
                     shared.give_back(connection, generation);
                 } else if error.is_timeout() {
@@ -111,36 +133,6 @@ impl RedisPool {
             }
         }
     }
-}
-
-/// Describes an error by its kind only, since its text may contain sent data. For a denied permission
-/// (NOPERM) the name of the command is added, which only this program chooses.
-pub(crate) fn describe(error: &redis::RedisError) -> CallError {
-    if let Some(refused) = error.detail().and_then(refused) {
-        return format!("the user of REDIS_URL may not {refused} (NOPERM)");
-    }
-    match error.code() {
-        Some(code) => format!("{}: {code}", error.category()),
-        None if error.is_timeout() => "timed out".to_owned(),
-        None if error.is_connection_refusal() => "connection refused".to_owned(),
-        None => error.category().to_owned(),
-    }
-}
-
-/// Returns the permission that an ACL denied, in a script or outside of one. `None` for another error.
-fn refused(detail: &str) -> Option<String> {
-    if let Some((_, rest)) = detail.split_once("permissions to run the '") {
-        let command = rest.split('\'').next().filter(|name| name.len() <= 32)?;
-        let plain = command.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'|' | b'-' | b'_' | b'.'));
-        return plain.then(|| format!("run {command}"));
-    }
-    // Redis 7.0 does not name a command denied in a script.
-    if detail.contains("can't run this command") {
-        return Some("run a command of the scripts".to_owned());
-    }
-    let of_keys =
-        detail.contains("key") && (detail.contains("permissions to access") || detail.contains("can't access"));
-    of_keys.then(|| "access keys that begin with portcullis:".to_owned())
 }
 
 impl Shared {
@@ -196,7 +188,8 @@ impl Shared {
         }
     }
 
-    /// Drops all connections after one broke, since all lead to the same server.
+    /// Drops all connections after one broke or the server refused to write, since all lead to the same
+    /// server. The address may lead to another one by now.
     fn reset_generation(&self, generation: u64) {
         let mut state = self.state.lock();
         if state.generation == generation {
@@ -218,7 +211,7 @@ impl Drop for Handle {
 }
 
 /// Runs on the thread: opens missing connections until the pool is dropped.
-fn keep(shared: &Shared, client: &Client) {
+fn keep(shared: &Shared, opener: &Opener) {
     loop {
         let mut state = shared.state.lock();
         if state.over {
@@ -230,18 +223,32 @@ fn keep(shared: &Shared, client: &Client) {
         }
         let generation = state.generation;
         drop(state);
-        match open(client) {
+        match opener.open() {
             Ok(connection) => shared.add(connection, generation),
             Err(error) => {
-                shared.remember(&describe(&error));
+                shared.remember(&refusal::describe(&error));
                 shared.changed.wait_for(&mut shared.state.lock(), RETRY);
             }
         }
     }
 }
 
+/// Opens connections to a server that takes writes.
+struct Opener {
+    client: Client,
+    trial: Trial,
+}
+
+impl Opener {
+    fn open(&self) -> RedisResult<Connection> {
+        let mut connection = connect(&self.client)?;
+        self.trial.run(&mut connection)?;
+        Ok(connection)
+    }
+}
+
 /// Opens a connection and checks it with a PING.
-pub(crate) fn open(client: &Client) -> RedisResult<Connection> {
+pub(crate) fn connect(client: &Client) -> RedisResult<Connection> {
     let mut connection = client.get_connection_with_timeout(CONNECT)?;
     connection.set_read_timeout(Some(CONNECT))?;
     connection.set_write_timeout(Some(CONNECT))?;

@@ -1,8 +1,9 @@
 //! Reports version, memory settings and permissions of a server for `portcullis doctor`.
 
 use crate::RedisUrl;
-use crate::connections::{describe, open};
-use crate::script::Script;
+use crate::connections::connect;
+use crate::refusal::{self, describe};
+use crate::trial::{KEY, Trial};
 use chrono::{DateTime, Utc};
 use redis::{Client, Connection, InfoDict, RedisResult};
 
@@ -15,8 +16,8 @@ pub struct RedisInfo {
     pub max_memory: Option<u64>,
     /// Eviction policy, or `None` if the Redis user may not query it.
     pub eviction: Option<String>,
-    /// Reason why the server refuses the commands that the service needs, or `None` if it accepts them.
-    pub refusal: Option<String>,
+    /// Reason why the server refuses the writes of the service, or `None` if it takes them.
+    pub refusal: Option<RedisRefusal>,
     /// Clock of the server in UTC, or `None` if it is out of range.
     pub now: Option<DateTime<Utc>>,
 }
@@ -31,20 +32,27 @@ impl RedisInfo {
     }
 }
 
+/// Reason why a server refuses the writes of the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisRefusal {
+    /// One line for operators.
+    pub reason: String,
+    /// Whether the user lacks a permission. Otherwise the server takes no writes of any user.
+    pub is_of_user: bool,
+}
+
 /// Checks the permissions of the Redis user by running every command that the scripts use. Each one
-/// runs directly, because the error of a denied command then names it, and once more in a script. The
-/// key does not exist, so nothing changes.
+/// runs directly, because the error of a denied command then names it, and once more in a script.
 fn try_rights(connection: &mut Connection) -> RedisResult<()> {
-    const KEY: &str = "portcullis:trial";
+    redis::cmd("SET").arg(KEY).arg("").arg("PX").arg(1000).exec(connection)?;
     for name in ["GET", "PTTL", "DEL"] {
         redis::cmd(name).arg(KEY).exec(connection)?;
     }
-    redis::cmd("SET").arg(KEY).arg("").arg("PX").arg(1).arg("XX").exec(connection)?;
-    Script::new(include_str!("trial.lua")).run(connection, &[KEY.to_owned()], &[]).map(drop)
+    Trial::new().run(connection)
 }
 
 fn ask(url: &RedisUrl) -> RedisResult<RedisInfo> {
-    let mut connection = open(&Client::open(url.0.clone())?)?;
+    let mut connection = connect(&Client::open(url.0.clone())?)?;
     let (seconds, micros) = redis::cmd("TIME").query::<(i64, u32)>(&mut connection)?;
     // Optional: the service itself does not need the permission to run INFO.
     let info = redis::cmd("INFO").query::<InfoDict>(&mut connection).ok();
@@ -54,7 +62,9 @@ fn ask(url: &RedisUrl) -> RedisResult<RedisInfo> {
         version: text("valkey_version").or_else(|| text("redis_version")),
         max_memory: info.as_ref().and_then(|info| info.get::<u64>("maxmemory")).filter(|bytes| *bytes > 0),
         eviction: text("maxmemory_policy"),
-        refusal: tried.err().map(|error| describe(&error)),
+        refusal: tried
+            .err()
+            .map(|error| RedisRefusal { reason: describe(&error), is_of_user: refusal::is_permission(&error) }),
         now: DateTime::from_timestamp(seconds, micros.saturating_mul(1000)),
     })
 }

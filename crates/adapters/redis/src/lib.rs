@@ -6,11 +6,13 @@ mod circuits;
 mod connections;
 mod info;
 mod limiter;
+mod refusal;
 mod script;
+mod trial;
 mod url;
 
 pub use circuits::RedisCircuits;
 pub use connections::RedisPool;
-pub use info::RedisInfo;
+pub use info::{RedisInfo, RedisRefusal};
 pub use limiter::RedisLimiter;
 pub use url::{RedisUrl, RedisUrlError};

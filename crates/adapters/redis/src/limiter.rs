@@ -4,6 +4,7 @@
 
 use crate::RedisPool;
 use crate::script::Script;
+use crate::trial::Trial;
 use portcullis_domain::limits::{Receipt, Rule, WindowReceipt};
 use portcullis_ports::{Charge, Exceeded, HeldCharge, LimiterError, RateLimiter, Reservation, ReserveOutcome};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use std::time::Duration;
 pub struct RedisLimiter {
     redis: RedisPool,
     script: Script,
+    trial: Trial,
 }
 
 /// Prefix of all keys. Its hash tag puts them into one cluster slot, as Redis requires for the keys of
@@ -22,7 +24,7 @@ impl RedisLimiter {
     /// Creates a limiter that uses this pool.
     #[must_use]
     pub fn new(redis: RedisPool) -> Self {
-        Self { redis, script: Script::new(include_str!("limits.lua")) }
+        Self { redis, script: Script::new(include_str!("limits.lua")), trial: Trial::new() }
     }
 
     fn run(&self, action: &str, calls: &[Call]) -> Result<Vec<i64>, LimiterError> {
@@ -88,6 +90,11 @@ impl RateLimiter for RedisLimiter {
             [0, left] => u32::try_from(*left).map_err(|_| unexpected_reply()),
             _ => Err(unexpected_reply()),
         }
+    }
+
+    /// Writes, because a server may respond to reads and still count nothing.
+    fn check(&self) -> Result<(), LimiterError> {
+        self.redis.call(|connection| self.trial.run(connection)).map_err(LimiterError)
     }
 }
 

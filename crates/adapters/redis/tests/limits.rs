@@ -136,14 +136,30 @@ fn a_server_that_is_not_there_at_the_start_is_found_later() {
 }
 
 #[test]
-fn a_full_server_is_an_error_and_its_connections_stay() {
+fn a_server_that_takes_no_writes_is_lost_until_it_takes_them() {
     let server = Server::start();
-    let limiter = RedisLimiter::new(connect(&server));
-    assert_eq!(passes(&limiter, 1), Some(true));
-    server.command("CONFIG SET maxmemory 1");
-    assert_eq!(passes(&limiter, 2), None);
-    server.command("CONFIG SET maxmemory 0");
-    assert_eq!(passes(&limiter, 2), Some(true));
+    let gate = "ACL SETUSER gate reset on >pw ~portcullis:* +@all";
+    assert_eq!(server.command(gate), "+OK");
+    let url = RedisUrl::parse(&server.url().replace("redis://", "redis://gate:pw@")).unwrap();
+    for (number, (lose, mend, code)) in (1..).zip([
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "READONLY"),
+        ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "OOM"),
+        ("CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0", "NOREPLICAS"),
+        ("ACL SETUSER gate -set", gate, "NOPERM"),
+    ]) {
+        let redis = open(&url);
+        let limiter = RedisLimiter::new(redis.clone());
+        assert_eq!(limiter.check(), Ok(()));
+        assert_eq!(server.command(lose), "+OK");
+        assert!(limiter.check().is_err(), "{code}");
+        // A read, which the server would still answer.
+        assert!(limiter.remaining(&charge(number)).is_err(), "{code}: the connections are dropped");
+        assert!(redis.last_fault().unwrap().contains(&format!("({code})")), "{:?}", redis.last_fault());
+        assert!(redis.failures() >= 2);
+        assert_eq!(server.command(mend), "+OK");
+        eventually("it is found again", || passes(&limiter, number).is_some());
+    }
+    assert_eq!(server.command("EXISTS portcullis:trial"), ":0");
 }
 
 #[test]
@@ -217,11 +233,12 @@ fn the_documented_rights_are_enough_and_a_missing_one_is_named() {
             let redis = connected();
             assert_eq!(passes(&RedisLimiter::new(redis.clone()), 2), None, "{command}");
             assert!(redis.last_fault().unwrap().contains("(NOPERM)"), "{command}");
-            refusal
+            refusal.reason
         };
         assert_eq!(told, format!("the user of REDIS_URL may not run {command} (NOPERM)"));
     }
     record(&RIGHTS.replace("~portcullis:*", "~other:*"));
     let told = RedisInfo::of(&url).unwrap().refusal.unwrap();
-    assert_eq!(told, "the user of REDIS_URL may not access keys that begin with portcullis: (NOPERM)");
+    assert_eq!(told.reason, "the user of REDIS_URL may not access keys that begin with portcullis: (NOPERM)");
+    assert!(told.is_of_user);
 }

@@ -163,6 +163,13 @@ impl Metrics {
         Ok(telemetry.counter_fn("trace_spans_dropped_total", help, dropped)?)
     }
 
+    /// Registers the counter of failed calls to Redis.
+    pub(crate) fn redis(&self, failures: impl Fn() -> u64 + Send + Sync + 'static) -> anyhow::Result<()> {
+        let Some(Inner { telemetry, .. }) = &self.0 else { return Ok(()) };
+        let help = "Calls to Redis that failed or found no connection.";
+        Ok(telemetry.counter_fn("redis_errors_total", help, failures)?)
+    }
+
     /// Registers the counter of dropped log lines.
     pub(crate) fn log(&self, dropped: impl Fn() -> u64 + Send + Sync + 'static) -> anyhow::Result<()> {
         let Some(Inner { telemetry, .. }) = &self.0 else { return Ok(()) };

@@ -60,6 +60,8 @@ pub(super) fn limits(
     let watched = |limiter| anyhow::Ok(parts.traces.limiter(parts.metrics.limiter(limiter)?));
     Ok(match replicas {
         Some(replicas) => {
+            let redis = replicas.redis.clone();
+            parts.metrics.redis(move || redis.failures())?;
             let shared = watched(replicas.limiter(local.clone()))?;
             Limits::new(shared, authenticator, rules).with_local(local)
         }

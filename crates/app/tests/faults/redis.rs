@@ -1,4 +1,4 @@
-//! F17: Redis is stopped, frozen, emptied, full or loses data. No request fails or waits for it, and the
+//! F17: Redis is stopped, frozen, emptied, full, read-only or loses data. No request fails or waits for it, and the
 //! replicas share their counts again soon after it is back.
 
 use crate::prelude::*;
@@ -29,9 +29,15 @@ impl Times {
 
 impl World {
     fn start() -> Self {
-        let (redis, database) = (Server::start(), Backend::Sqlite.database());
+        let redis = Server::start();
+        let url = redis.url();
+        Self::start_on(redis, &url)
+    }
+
+    fn start_on(redis: Server, url: &str) -> Self {
+        let database = Backend::Sqlite.database();
         let replicas = [(); 2].map(|()| {
-            let setup = ServiceBuilder::over(&database).unset("RATE_LIMIT_ENABLED").set("REDIS_URL", &redis.url());
+            let setup = ServiceBuilder::over(&database).unset("RATE_LIMIT_ENABLED").set("REDIS_URL", url);
             // All load comes from one source.
             setup.set("RATE_LIMIT_SOURCE", "1000000/1s").set("LOG_LEVEL", "WARNING").start_silent()
         });
@@ -125,6 +131,56 @@ impl World {
             assert!(texts.windows(2).all(|two| two[0] != two[1]), "{texts:?}");
         }
     }
+}
+
+/// Checks two replicas whose Redis responds to everything but writes, with an error that has this code.
+fn expect_loss_of_writes(lose: &str, mend: &str, code: &str) {
+    let redis = Server::start();
+    assert_eq!(redis.command(GATE), "+OK");
+    let url = redis.url().replace("redis://", "redis://gate:pw@");
+    let world = World::start_on(redis, &url);
+    assert!(world.is_shared());
+    assert_eq!(world.redis.command(lose), "+OK");
+    for replica in &world.replicas {
+        // Readiness alone notices it, without a user's call.
+        eventually("it is missed", || {
+            (replica.get("/health/ready").expect(200)["checks"]["redis"]["status"] == "degraded").then_some(())
+        });
+    }
+    world.expect_limits();
+    // A few probes.
+    pause(Duration::from_secs(3));
+    for replica in &world.replicas {
+        let is_lost = |event: &Value| event["message"].as_str().is_some_and(|text| text.starts_with("Redis is lost"));
+        let lost = replica.log.wait_for(1, is_lost);
+        assert!(lost[0]["reason"].as_str().is_some_and(|reason| reason.contains(code)), "{lost:?}");
+        let told = |event: &&Value| event["message"].as_str().is_some_and(|text| text.starts_with("Redis is "));
+        assert_eq!(
+            replica.flushed_log().events().iter().filter(told).count(),
+            1,
+            "what it reads does not bring it back"
+        );
+    }
+    assert_eq!(world.redis.command(mend), "+OK");
+    world.expect_shared_soon();
+}
+
+/// Creates a user with every right that the service needs.
+const GATE: &str = "ACL SETUSER gate reset on >pw ~portcullis:* +@all";
+
+#[test]
+fn a_redis_that_became_a_replica_is_lost_until_it_is_a_master() {
+    expect_loss_of_writes("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "READONLY");
+}
+
+#[test]
+fn a_full_redis_is_lost_until_it_has_room() {
+    expect_loss_of_writes("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "OOM");
+}
+
+#[test]
+fn a_redis_whose_user_may_not_write_is_lost_until_it_may() {
+    expect_loss_of_writes("ACL SETUSER gate -set", GATE, "NOPERM");
 }
 
 #[test]

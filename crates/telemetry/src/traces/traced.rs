@@ -156,6 +156,10 @@ impl<L: RateLimiter + ?Sized> RateLimiter for Traced<L> {
     fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {
         within(&span!("limiter remaining"), || self.0.remaining(charge), of_limiter)
     }
+
+    fn check(&self) -> Result<(), LimiterError> {
+        within(&span!("limiter check"), || self.0.check(), of_limiter)
+    }
 }
 
 fn of_issuer(_: &SigningError) -> &'static str {

@@ -206,13 +206,12 @@ impl Limits {
         }
     }
 
-    /// Queries the limiter without a charge, so that its circuit can close again without a call that
+    /// Checks the limiter without a charge, so that its circuit can open and close without a call that
     /// needs it.
     pub fn probe(&self) {
         if let Some(counting) = &self.counting {
-            let charge = counting.charge(Budget::Source, &LimitSubject::Bytes(b""));
             // Only the circuit around the limiter needs the result.
-            drop(counting.limiter.remaining(&charge));
+            drop(counting.limiter.check());
         }
     }
 

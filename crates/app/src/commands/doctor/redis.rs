@@ -31,9 +31,14 @@ pub(super) fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Findin
         Finding::ok(CHECK, what)
     }];
     findings.extend(examination.refusal.as_ref().map(|refusal| {
-        let advice = "grant the user the rights that docs/features/limits.md lists; until then each replica counts \
-                      limits separately";
-        Finding::error(CHECK, refusal.clone(), advice)
+        let advice = if refusal.is_of_user {
+            "grant the user the rights that docs/features/limits.md lists; until then each replica counts limits \
+             separately"
+        } else {
+            "point REDIS_URL at a server that takes writes, or mend this one; until then each replica counts limits \
+             separately"
+        };
+        Finding::error(CHECK, refusal.reason.clone(), advice)
     }));
     findings.extend(memory(&examination));
     findings.extend(examination.now.map(|now| clocks("the clock of Redis", clock.now(), now)));

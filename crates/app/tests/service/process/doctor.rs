@@ -108,6 +108,14 @@ fn redis_that_is_gone_or_grants_too_little_is_found() {
     assert_eq!(server.command(&format!("ACL SETUSER gate on >hunter2marker {rights}")), "+OK");
     let limited = at(&server.url().replace("redis://", "redis://gate:hunter2marker@"));
     expect(&limited, "redis", "error", "may not run evalsha", "grant");
+    for (lose, mend, reason) in [
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "takes no writes (READONLY)"),
+        ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "its memory is full (OOM)"),
+    ] {
+        assert_eq!(server.command(lose), "+OK");
+        expect(&at(&server.url()), "redis", "error", reason, "takes writes");
+        assert_eq!(server.command(mend), "+OK");
+    }
     server.kill();
     expect(&at(&server.url()), "redis", "error", "does not respond", "REDIS_URL");
 }
