@@ -11,7 +11,7 @@ use xtask::repository::{cargo, cargo_debug, run, tools};
 
 #[derive(clap::Args)]
 pub(crate) struct Check {
-    /// Also run schemathesis, the linters of the API document, the browser tests, the authenticator apps,
+    /// Also run the tests of the alert rules, schemathesis, the linters of the API document, the browser tests, the authenticator apps,
     /// the passkeys of other implementations and the fuzz targets
     #[arg(long)]
     full: bool,
@@ -34,7 +34,8 @@ const GATES: [Gate; 8] = [
     ("deny", deny::check),
 ];
 
-const FULL: [Gate; 9] = [
+const FULL: [Gate; 10] = [
+    ("alerts", external::alerts::check),
     ("schemathesis", external::schemathesis::check),
     ("lint_document", external::lint_document::check),
     ("browser", external::browser::check),

@@ -1,6 +1,7 @@
 //! Gates that need tools from other registries, the service they run against, and the installation of
 //! the tools.
 
+pub(crate) mod alerts;
 pub(crate) mod authenticators;
 pub(crate) mod browser;
 pub(crate) mod cookies;

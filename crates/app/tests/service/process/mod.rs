@@ -2,6 +2,7 @@
 //! faults.
 
 mod accounts;
+mod alerts;
 pub(crate) mod cli_harness;
 mod configuration;
 mod deletions;
