@@ -18,7 +18,7 @@ impl<M: Mailer> Mailer for Breaker<M> {
 
 fn settle(permit: Permit, result: &Result<(), MailerError>) {
     match result {
-        Err(error) if error.is_outage() => permit.failure(),
+        Err(MailerError::Unavailable(cause)) => permit.failure_because(cause),
         // The call did not reach the server.
         Err(MailerError::CircuitOpen { .. }) => permit.neutral(),
         Ok(()) | Err(_) => permit.success(),

@@ -96,9 +96,11 @@ impl<H: Send + Sync> CircuitMonitor for OutboundBreaker<H> {
 
 fn settle(permit: Permit, result: &Result<OutboundResponse, OutboundError>) {
     match result {
-        Ok(response) if response.status >= 500 => permit.failure(),
+        Ok(response) if response.status >= 500 => permit.failure_because(format!("status {}", response.status)),
         Ok(_) => permit.success(),
-        Err(OutboundError::Unavailable(_) | OutboundError::TooLarge) => permit.failure(),
+        Err(error @ (OutboundError::Unavailable(_) | OutboundError::TooLarge)) => {
+            permit.failure_because(error.to_string())
+        }
         Err(_) => permit.neutral(),
     }
 }

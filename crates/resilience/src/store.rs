@@ -79,7 +79,7 @@ impl<P> Breaker<P> {
         let result = self.guard(call);
         match &result {
             Ok(value) if has_written(value) => permit.success(),
-            Err(error) if fails_writes(error) => permit.failure(),
+            Err(StoreError::Unavailable(cause) | StoreError::Unwritable(cause)) => permit.failure_because(cause),
             Ok(_) | Err(_) => permit.neutral(),
         }
         result
@@ -143,7 +143,7 @@ impl<P: Store> Store for Breaker<P> {
             for circuit in database.into_iter().chain(self.writes.iter().filter(|_| fails_writes(error))) {
                 for _ in rotations.iter().skip(1) {
                     let Ok(permit) = circuit.acquire() else { break };
-                    permit.failure();
+                    permit.failure_because(error.to_string());
                 }
             }
         }
@@ -183,7 +183,7 @@ fn fails_writes(error: &StoreError) -> bool {
 
 fn settle<T>(permit: Permit, result: &Result<T, StoreError>) {
     match result {
-        Err(error) if error.is_outage() => permit.failure(),
+        Err(StoreError::Unavailable(cause)) => permit.failure_because(cause),
         // Either the call did not reach the database, or only writes fail, or the cause is unknown.
         // Such errors must neither close the circuit nor reset the count between two outages. They must
         // not open it either, because a client may cause them with bad values.

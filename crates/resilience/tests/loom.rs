@@ -35,7 +35,7 @@ fn breaker(settings: BreakerSettings) -> (CircuitBreaker, Time, Arc<Mutex<Vec<Tr
         .on_transition(move |change| {
             // Lets another thread run here, as a listener that locks would.
             thread::yield_now();
-            log.lock().unwrap().push(*change);
+            log.lock().unwrap().push(change.clone());
         })
         .build();
     (breaker, time, told)

@@ -48,8 +48,8 @@ fn store(circuit: &'static str, clock: &Arc<dyn Clock>) -> (BreakerSettings, Bui
     // After this time, a caller has got its response without the call's.
     let settings = BreakerSettings::default().with_recovery_timeout(STORE_RECOVERY).with_call_timeout(DEADLINE);
     let builder = builder(settings, clock).on_transition(move |transition| {
-        let ((from, to), elsewhere) = (names(transition), transition.commanded);
-        tracing::warn!(target: "app", circuit, from, to, elsewhere, "Circuit changed");
+        let (Change { from, to, cause, after_ms }, elsewhere) = (Change::of(transition), transition.commanded);
+        tracing::warn!(target: "app", circuit, from, to, elsewhere, cause, after_ms, "Circuit changed");
     });
     (settings, builder)
 }
@@ -58,8 +58,8 @@ fn store(circuit: &'static str, clock: &Arc<dyn Clock>) -> (BreakerSettings, Bui
 pub(super) fn mail(clock: &Arc<dyn Clock>) -> CircuitBreaker {
     let settings = BreakerSettings::default().with_recovery_timeout(MAIL_RECOVERY).with_call_timeout(MAIL_CALL);
     let builder = builder(settings, clock).on_transition(|transition| {
-        let (from, to) = names(transition);
-        tracing::warn!(target: "app.mail", circuit = "mail", from, to, "Circuit changed");
+        let Change { from, to, cause, after_ms } = Change::of(transition);
+        tracing::warn!(target: "app.mail", circuit = "mail", from, to, cause, after_ms, "Circuit changed");
     });
     builder.build()
 }
@@ -69,8 +69,8 @@ pub(super) fn provider(destination: &str, clock: &Arc<dyn Clock>) -> CircuitBrea
     let settings = BreakerSettings::default().with_recovery_timeout(PROVIDER_RECOVERY).with_call_timeout(PROVIDER_CALL);
     let destination = destination.to_owned();
     let builder = builder(settings, clock).on_transition(move |transition| {
-        let (from, to) = names(transition);
-        tracing::warn!(target: "app", circuit = "providers", destination, from, to, "Circuit changed");
+        let Change { from, to, cause, after_ms } = Change::of(transition);
+        tracing::warn!(target: "app", circuit = "providers", destination, from, to, cause, after_ms, "Circuit changed");
     });
     builder.build()
 }
@@ -101,6 +101,24 @@ fn builder(settings: BreakerSettings, clock: &Arc<dyn Clock>) -> Builder {
     CircuitBreaker::builder(settings).clock(move || clock.monotonic())
 }
 
-fn names(transition: &Transition) -> (&'static str, &'static str) {
-    (CircuitState::from(transition.from).as_str(), CircuitState::from(transition.to).as_str())
+/// Fields of the log line about a change of state.
+struct Change<'a> {
+    from: &'static str,
+    to: &'static str,
+    cause: Option<&'a str>,
+    /// Milliseconds since the circuit was last closed. `None` if it was until now.
+    after_ms: Option<u64>,
+}
+
+impl<'a> Change<'a> {
+    fn of(transition: &'a Transition) -> Self {
+        let name = |state| CircuitState::from(state).as_str();
+        let after = (transition.from != State::Closed).then_some(transition.open_for);
+        Self {
+            from: name(transition.from),
+            to: name(transition.to),
+            cause: transition.cause.as_deref(),
+            after_ms: after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
 }

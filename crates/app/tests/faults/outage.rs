@@ -64,6 +64,22 @@ fn postgresql_outage_is_503_within_milliseconds_and_heals() {
     server.restart();
     service.expect_healed();
     service.refresh(&pair.refresh).expect(200);
+    expect_told(&service, server.port());
+}
+
+/// Checks the log's lines about the circuit: why it opened, at which node, and for how long.
+fn expect_told(service: &Service, port: u16) {
+    service.flushed_log();
+    let mut changes = service.events("Circuit changed");
+    changes.retain(|change| change["circuit"] == "database");
+    let (first, last) = (&changes[0], &changes[changes.len() - 1]);
+    assert_eq!((&first["to"], &first["after_ms"]), (&json!("open"), &Value::Null), "{first}");
+    assert!(first["cause"].is_string(), "{first}");
+    let node = format!("connection to server at 127.0.0.1, port {port} failed");
+    let told = |change: &Value| change["cause"].as_str().is_some_and(|cause| cause.contains(&node));
+    assert!(changes.iter().any(told), "{changes:?}");
+    assert_eq!((&last["to"], &last["cause"]), (&json!("closed"), &Value::Null), "{last}");
+    assert!(last["after_ms"].as_u64().unwrap() >= 2000, "{last}");
 }
 
 #[test]

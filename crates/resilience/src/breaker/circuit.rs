@@ -1,7 +1,7 @@
 //! State machine behind a mutex, with clock and listeners. The mutex is held briefly: clock, listeners
 //! and calls never run under it.
 
-use super::{CircuitOpen, Machine, Outcome, Permit, Snapshot, Ticket, Transition};
+use super::{CircuitOpen, Machine, Outcome, Permit, Snapshot, State, Ticket, Transition};
 use crate::sync::{Arc, Mutex, lock};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,11 +31,14 @@ struct Guarded {
     notifying: bool,
     /// True while a thread runs the gate.
     asking_gate: bool,
+    /// Time when the circuit was last closed, unless it is.
+    closed_until: Duration,
 }
 
 impl Circuit {
     pub(super) fn new(machine: Machine, clock: Clock, listeners: Vec<Listener>, gate: Option<Gate>) -> Self {
-        let guarded = Guarded { machine, pending_transitions: VecDeque::new(), notifying: false, asking_gate: false };
+        let (pending_transitions, closed_until) = (VecDeque::new(), Duration::ZERO);
+        let guarded = Guarded { machine, pending_transitions, notifying: false, asking_gate: false, closed_until };
         Self { clock, listeners, gate, guarded: Mutex::new(guarded) }
     }
 
@@ -46,6 +49,10 @@ impl Circuit {
 
     pub(super) fn settle(&self, ticket: Ticket, outcome: Outcome) {
         self.step(false, |machine, now| machine.settle(ticket, outcome, now));
+    }
+
+    pub(super) fn fail(&self, ticket: Ticket, cause: String) {
+        self.step(false, |machine, now| machine.fail(ticket, cause, now));
     }
 
     pub(super) fn trip(&self, wait: Duration) {
@@ -90,7 +97,12 @@ impl Circuit {
         let result = step(&mut guarded.machine, at);
         let to = guarded.machine.state();
         if from != to && !self.listeners.is_empty() {
-            guarded.pending_transitions.push_back(Transition { from, to, at, commanded });
+            if from == State::Closed {
+                guarded.closed_until = at;
+            }
+            let open_for = at.saturating_sub(guarded.closed_until);
+            let cause = guarded.machine.cause().map(str::to_owned);
+            guarded.pending_transitions.push_back(Transition { from, to, at, open_for, cause, commanded });
             let told_by_another = std::mem::replace(&mut guarded.notifying, true);
             drop(guarded);
             if !told_by_another {

@@ -83,6 +83,8 @@ pub struct Machine {
     running: VecDeque<RunningCall>,
     /// Number of the next ticket.
     next: u64,
+    /// Cause of the first of the failures in a row, or of the probe that failed.
+    cause: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -112,7 +114,8 @@ impl Machine {
     #[must_use]
     pub fn new(settings: BreakerSettings) -> Self {
         let phase = Phase::Closed { failures: 0 };
-        Self { settings, phase, generation: 0, totals: Totals::default(), running: VecDeque::new(), next: 0 }
+        let (totals, running) = (Totals::default(), VecDeque::new());
+        Self { settings, phase, generation: 0, totals, running, next: 0, cause: None }
     }
 
     /// Admits a call. An open circuit past its recovery timeout becomes half-open.
@@ -150,7 +153,8 @@ impl Machine {
             && now.saturating_sub(oldest.since) >= self.settings.call_timeout()
         {
             self.running.pop_front();
-            self.count(oldest.generation, Outcome::Failure, now);
+            let cause = format!("no response within {:?}", self.settings.call_timeout());
+            self.count(oldest.generation, Outcome::Failure, Some(cause), now);
         }
     }
 
@@ -166,7 +170,10 @@ impl Machine {
         let until = now.saturating_add(wait.min(self.settings.recovery_timeout()));
         match &mut self.phase {
             Phase::Open { until: before } => *before = until.max(*before),
-            _ => self.enter(Phase::Open { until }),
+            _ => {
+                self.cause = None;
+                self.enter(Phase::Open { until });
+            }
         }
     }
 
@@ -184,28 +191,47 @@ impl Machine {
     /// Reports the outcome of an admitted call. A ticket from before the last change of state is
     /// counted, but does not affect the state. One whose call timeout has passed was counted then.
     pub fn settle(&mut self, ticket: Ticket, outcome: Outcome, now: Duration) {
+        self.conclude(ticket, outcome, None, now);
+    }
+
+    /// Reports that an admitted call failed, and why. Otherwise like [`settle`](Self::settle).
+    pub fn fail(&mut self, ticket: Ticket, cause: String, now: Duration) {
+        self.conclude(ticket, Outcome::Failure, Some(cause), now);
+    }
+
+    /// Returns the cause of the first of the failures in a row, or of the probe that failed. `None` if it is
+    /// unknown, or all is well.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    fn conclude(&mut self, ticket: Ticket, outcome: Outcome, cause: Option<String>, now: Duration) {
         self.expire(now);
         if let Ok(place) = self.running.binary_search_by_key(&ticket.number, |call| call.number) {
             self.running.remove(place);
-            self.count(ticket.generation, outcome, now);
+            self.count(ticket.generation, outcome, cause, now);
         }
     }
 
-    fn count(&mut self, generation: u64, outcome: Outcome, now: Duration) {
+    fn count(&mut self, generation: u64, outcome: Outcome, cause: Option<String>, now: Duration) {
         match outcome {
             Outcome::Success => self.totals.successes += 1,
             Outcome::Failure => self.totals.failures += 1,
             Outcome::Neutral => self.totals.neutral += 1,
         }
         if generation == self.generation {
-            self.apply(outcome, now);
+            self.apply(outcome, cause, now);
         }
     }
 
-    fn apply(&mut self, outcome: Outcome, now: Duration) {
+    fn apply(&mut self, outcome: Outcome, cause: Option<String>, now: Duration) {
         match (&mut self.phase, outcome) {
-            (Phase::Closed { failures }, Outcome::Success) => *failures = 0,
+            (Phase::Closed { failures }, Outcome::Success) => (*failures, self.cause) = (0, None),
             (Phase::Closed { failures }, Outcome::Failure) => {
+                if *failures == 0 {
+                    self.cause = cause;
+                }
                 *failures += 1;
                 if *failures >= self.settings.failure_threshold() {
                     self.enter(self.opened(now));
@@ -217,7 +243,10 @@ impl Machine {
                     self.enter(Phase::Closed { failures: 0 });
                 }
             }
-            (Phase::HalfOpen { .. }, Outcome::Failure) => self.enter(self.opened(now)),
+            (Phase::HalfOpen { .. }, Outcome::Failure) => {
+                self.cause = cause;
+                self.enter(self.opened(now));
+            }
             (Phase::HalfOpen { admitted, .. }, Outcome::Neutral) => *admitted = admitted.saturating_sub(1),
             (Phase::Closed { .. }, Outcome::Neutral) | (Phase::Open { .. }, _) => {}
         }
@@ -257,7 +286,11 @@ impl Machine {
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.generation += 1;
-        self.totals.opened += u64::from(self.state() == State::Open);
+        match self.state() {
+            State::Open => self.totals.opened += 1,
+            State::Closed => self.cause = None,
+            State::HalfOpen => {}
+        }
     }
 
     fn issue(&mut self, now: Duration) -> Ticket {

@@ -39,6 +39,25 @@ impl Permit {
         self.settle(Outcome::Failure);
     }
 
+    /// Reports that the dependency failed, and why: a short text for operators, without secrets. Listeners get
+    /// the cause of the first failure in a row ([`Transition`](super::Transition)).
+    ///
+    /// ```
+    /// # use portcullis_resilience::{CircuitBreaker, CircuitOpen, BreakerSettings};
+    /// let (sender, receiver) = std::sync::mpsc::channel();
+    /// let breaker = CircuitBreaker::builder(BreakerSettings::default().with_failure_threshold(1))
+    ///     .on_transition(move |change| sender.send(change.cause.clone()).unwrap_or_default())
+    ///     .build();
+    /// breaker.acquire()?.failure_because("connection refused");
+    /// assert_eq!(receiver.recv(), Ok(Some("connection refused".to_owned())));
+    /// # Ok::<(), CircuitOpen>(())
+    /// ```
+    pub fn failure_because(mut self, cause: impl Into<String>) {
+        if let Some(ticket) = self.ticket.take() {
+            self.circuit.fail(ticket, cause.into());
+        }
+    }
+
     /// Reports that the call did not reach the dependency. Releases the permit and keeps the failure
     /// count.
     ///

@@ -34,11 +34,12 @@ impl State {
 /// ```
 /// use portcullis_resilience::{State, Transition};
 /// use std::time::Duration;
-/// let at = Duration::from_secs(7);
-/// let change = Transition { from: State::Closed, to: State::Open, at, commanded: false };
+/// let (at, open_for) = (Duration::from_secs(7), Duration::ZERO);
+/// let cause = Some("connection refused".to_owned());
+/// let change = Transition { from: State::Closed, to: State::Open, at, open_for, cause, commanded: false };
 /// assert_eq!(change.to.as_str(), "open");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
     /// State before.
     pub from: State,
@@ -46,6 +47,11 @@ pub struct Transition {
     pub to: State,
     /// Time, by the breaker's monotonic clock.
     pub at: Duration,
+    /// Time since the circuit was last closed; zero if it was until now.
+    pub open_for: Duration,
+    /// Why the circuit is not closed, if calls reported it: the cause of the first failure in a row, or of the
+    /// last failed probe.
+    pub cause: Option<String>,
     /// True if `trip` or `reset` caused the change, not the outcome of a call.
     pub commanded: bool,
 }

@@ -177,19 +177,58 @@ fn transition_caused_by_a_listener_is_notified_after_its_cause() {
     let breaker = time
         .builder(BreakerSettings::default().with_failure_threshold(1))
         .on_transition(move |change| {
-            first.lock().unwrap().push(*change);
+            first.lock().unwrap().push(change.clone());
             if change.to == State::Open {
                 advance.pass(RECOVERY);
                 inside.get().unwrap().call(|| Ok::<_, ()>(1)).unwrap();
             }
         })
-        .on_transition(move |change| second.lock().unwrap().push(*change))
+        .on_transition(move |change| second.lock().unwrap().push(change.clone()))
         .build();
     handle.set(breaker.clone()).unwrap();
     fail(&breaker);
     let told: Vec<_> = heard.lock().unwrap().iter().map(|change| change.to).collect();
     let expected = [State::Open, State::HalfOpen, State::Closed].map(|to| [to, to]).concat();
     assert_eq!(told, expected, "each listener hears each change before anybody hears the next");
+}
+
+#[test]
+fn a_change_tells_the_first_cause_and_how_long_it_took() {
+    let (time, heard) = (Time::default(), Arc::<Mutex<Vec<_>>>::default());
+    let log = Arc::clone(&heard);
+    let breaker = time
+        .builder(BreakerSettings::default().with_failure_threshold(2).with_call_timeout(Duration::from_secs(9)))
+        .on_transition(move |change| {
+            let cause = change.cause.clone().unwrap_or_default();
+            log.lock().unwrap().push((change.to, change.open_for.as_secs(), cause));
+        })
+        .build();
+    let fails = |cause: &str| breaker.acquire().unwrap().failure_because(cause);
+    fails("forgotten");
+    breaker.acquire().unwrap().success();
+    fails("refused");
+    fails("timed out");
+    time.pass(RECOVERY);
+    fails("still refused");
+    time.pass(RECOVERY);
+    let stuck = breaker.acquire().unwrap();
+    time.pass(Duration::from_secs(9));
+    assert_eq!(state(&breaker), State::Open);
+    stuck.success();
+    time.pass(RECOVERY);
+    breaker.acquire().unwrap().success();
+    let open = |after, cause: &str| (State::Open, after, cause.to_owned());
+    let half = |after, cause: &str| (State::HalfOpen, after, cause.to_owned());
+    let expected = [
+        open(0, "refused"),
+        half(30, "refused"),
+        open(30, "still refused"),
+        half(60, "still refused"),
+        open(69, "no response within 9s"),
+        half(99, "no response within 9s"),
+        (State::Closed, 99, String::new()),
+    ];
+    assert_eq!(*heard.lock().unwrap(), expected);
 }
 
 #[test]

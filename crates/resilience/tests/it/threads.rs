@@ -20,7 +20,7 @@ fn concurrent_failures_report_every_transition_once_in_order() {
     let settings = BreakerSettings::default().with_failure_threshold(2).with_recovery_timeout(Duration::from_millis(3));
     let breaker = CircuitBreaker::builder(settings)
         .clock(move || Duration::from_millis(ticks.fetch_add(1, Ordering::Relaxed)))
-        .on_transition(move |change| log.lock().unwrap().push(*change))
+        .on_transition(move |change| log.lock().unwrap().push(change.clone()))
         .build();
     thread::scope(|scope| {
         for thread in 0..THREADS {

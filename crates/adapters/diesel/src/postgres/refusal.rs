@@ -31,7 +31,8 @@ const PARAMETERS: [&str; 6] = [
 /// Quotation marks around names and values in the servers' languages.
 const QUOTES: [char; 6] = ['"', '»', '«', '„', '“', '”'];
 
-/// Reason why a connection could not be opened. Contains no part of the URL except names of parameters.
+/// Reason why a connection could not be opened. Contains no part of the URL except its hosts and names of
+/// parameters.
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// A parameter of the URL can never work.
@@ -45,7 +46,7 @@ pub(super) enum Refusal {
 impl Refusal {
     /// Classifies a message of the client library.
     pub(super) fn of(message: &str, url: &PostgresUrl) -> Self {
-        let text = without_quotes(message, |quoted| url.is_parameter(quoted));
+        let text = without_quotes(message, |quoted| url.is_parameter(quoted) || url.names_host(quoted));
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let of_library = !message.is_empty() && !TRIED.iter().any(|tried| message.starts_with(tried));
         let reason = message.split_once(" failed: ").map_or(message, |(_, reason)| reason);
@@ -126,6 +127,18 @@ mod tests {
         assert!(matches!(refusal(message), Refusal::Failed(StoreError::Unavailable(line)) if line == told));
         let german = "connection to server at \"h\", port 1 failed: FATAL:  Datenbank »secret« existiert nicht";
         assert!(matches!(refusal(german), Refusal::Refused(line) if !line.contains("secret")));
+    }
+
+    #[test]
+    fn the_hosts_are_named_of_which_each_failed() {
+        let url = PostgresUrl::parse("u:p@one.example,10.0.0.2:5433,[fd00::3]/app").unwrap();
+        let message = "connection to server at \"one.example\" (10.0.0.1), port 5432 failed: Connection refused\n\
+            connection to server at \"10.0.0.2\", port 5433 failed: FATAL:  role \"u\" does not exist\n\
+            connection to server at \"fd00::3\", port 5432 failed: session is read-only";
+        let told = "connection to server at one.example (10.0.0.1), port 5432 failed: Connection refused \
+            connection to server at 10.0.0.2, port 5433 failed: FATAL: role … does not exist \
+            connection to server at fd00::3, port 5432 failed: session is read-only";
+        assert_eq!(StoreError::from(Refusal::of(message, &url)), StoreError::Unavailable(told.to_owned()));
     }
 
     #[test]

@@ -100,6 +100,14 @@ impl PostgresUrl {
         !text.is_empty() && is_set || self.is_server_setting(text)
     }
 
+    /// Returns whether a text is one of the hosts, and not also a user or a database.
+    pub(super) fn names_host(&self, text: &str) -> bool {
+        let user = self.user.split([':', '@']).next().unwrap_or_default();
+        let database = self.place.split_once('/').map_or("", |(_, database)| database);
+        let others = [user, database, self.parameter("user").unwrap_or_default()];
+        !text.is_empty() && self.hosts().iter().any(|host| host == text) && others.iter().all(|it| decoded(it) != text)
+    }
+
     /// Returns whether a text is the name of a server setting that the URL sets.
     pub(super) fn is_server_setting(&self, text: &str) -> bool {
         let options = decoded(self.parameter("options").unwrap_or_default());
