@@ -68,7 +68,8 @@ impl From<portcullis_ports::StoreError> for MigrateError {
     fn from(error: portcullis_ports::StoreError) -> Self {
         use portcullis_ports::StoreError;
         match error {
-            StoreError::Unavailable(reason) => Self::Unavailable(reason),
+            // A standby may be promoted.
+            StoreError::Unavailable(reason) | StoreError::Unwritable(reason) => Self::Unavailable(reason),
             StoreError::Busy(reason) => Self::Busy(reason),
             other => Self::Failed(other.to_string()),
         }

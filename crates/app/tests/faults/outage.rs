@@ -147,6 +147,20 @@ fn a_postgresql_that_is_down_at_start_does_not_stop_the_start() {
 }
 
 #[test]
+fn a_start_with_pending_migrations_on_a_standby_waits_for_its_promotion() {
+    let server = own_server();
+    let Database::Postgres { name, .. } = Database::on(server) else { unreachable!() };
+    let standby: &Server = Box::leak(Box::new(server.start_standby()));
+    let service = ServiceBuilder::over(&Database::Postgres { server: standby, name }).start();
+    service.register(&fresh_email(), "long enough").expect_unavailable();
+    assert_eq!(state(&service).0, 503);
+    let waits = service.log.wait_for(1, |event| event["message"] == "Waiting for the database");
+    assert!(waits[0]["error"].as_str().unwrap().contains("read-only"), "{waits:?}");
+    standby.promote();
+    service.expect_healed();
+}
+
+#[test]
 fn connections_cut_in_a_loop_lose_nothing() {
     let database = Backend::Postgres.database();
     let service = ServiceBuilder::over(&database).start();

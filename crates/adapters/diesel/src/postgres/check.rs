@@ -14,7 +14,10 @@ const READ: &str = "SELECT current_setting('transaction_read_only')::boolean AS 
 const WRITE: &str = "SELECT CASE WHEN current_setting('transaction_read_only')::boolean THEN true \
                      ELSE pg_logical_emit_message(true, 'portcullis', '') IS NULL END AS read_only";
 
-/// Row of both queries.
+/// Asks only whether the server takes writes, before there are tables.
+const READ_ONLY: &str = "SELECT current_setting('transaction_read_only')::boolean AS read_only";
+
+/// Row of the queries.
 #[derive(QueryableByName)]
 struct Answer {
     #[diesel(sql_type = Bool)]
@@ -23,10 +26,18 @@ struct Answer {
 
 /// Runs one statement. Returns an error if the server takes no writes.
 pub(super) fn check(connection: &mut PgConnection, mode: TxMode) -> Result<(), StoreError> {
-    let question = match mode {
-        TxMode::Read => READ,
-        TxMode::Write => WRITE,
-    };
+    match mode {
+        TxMode::Read => ask(connection, READ, mode),
+        TxMode::Write => ask(connection, WRITE, mode),
+    }
+}
+
+/// Returns an error if the server takes no writes. Needs no tables.
+pub(super) fn require_writable(connection: &mut PgConnection) -> Result<(), StoreError> {
+    ask(connection, READ_ONLY, TxMode::Read)
+}
+
+fn ask(connection: &mut PgConnection, question: &str, mode: TxMode) -> Result<(), StoreError> {
     let answer = diesel::sql_query(question).get_result::<Answer>(connection);
     let answer = answer.map_err(|error| PgConnection::classify(&error, mode))?;
     if answer.read_only { Err(engine::read_only()) } else { Ok(()) }

@@ -1,7 +1,7 @@
 //! Migrates a PostgreSQL database in one transaction, under an advisory lock: if two processes start at
 //! once, one waits.
 
-use super::{PostgresStore, inspection};
+use super::{PostgresStore, check, inspection};
 use crate::engine::Engine;
 use crate::error::MigrateError;
 use crate::inspection::Finding;
@@ -81,13 +81,14 @@ impl Migrations for PostgresStore {
 }
 
 impl PostgresStore {
-    /// Runs a change in one transaction, under the advisory lock. Unless the change is kept, rolls it back.
-    fn with_migration_lock<T>(
+    /// Runs a change in one transaction, under the advisory lock. Fails as unavailable on a read-only server.
+    fn with_migration_lock(
         &self,
         is_kept: bool,
         change: impl FnOnce(&mut PgConnection) -> Result<T, MigrateError>,
     ) -> Result<T, MigrateError> {
         let mut connection = self.opener.set_up_for_migration(self.connect()?)?;
+        check::require_writable(&mut connection)?;
         let detail = Arc::new(Mutex::new(None));
         // This replaces the stopwatch, which recognizes timeouts if messages are not in English.
         if !self.opener.is_foreign() {
