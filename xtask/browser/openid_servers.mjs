@@ -1,8 +1,9 @@
-// OpenID providers that are not ours: oidc-provider (panva), and oidc-provider-mock (Authlib). Each runs on another site
-// than the service: on `localhost` if that is on 127.0.0.1, and the other way round.
+// The OpenID providers of `providers.mjs`: oidc-provider (panva), oidc-provider-mock (Authlib) and Canaille. They run
+// on `localhost`, which is another site than the service on 127.0.0.1.
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -37,13 +38,18 @@ export async function startOidcProvider(issuer, claims, clients) {
 export async function startMock(program, port, claims) {
   const users = Object.entries(claims).map(([sub, user]) => `--user-claims=${JSON.stringify({ sub, ...user })}`);
   const mock = spawn(program, [`--port=${port}`, ...users], { stdio: ["ignore", "ignore", "ignore"] });
+  return started(mock, "oidc-provider-mock", port);
+}
+
+// Waits until a provider responds.
+async function started(provider, name, port) {
   const url = `http://localhost:${port}/.well-known/openid-configuration`;
-  for (let wait = 0; wait < 300; wait += 1) {
-    if (await fetch(url).then((response) => response.ok, () => false)) return mock;
+  for (let wait = 0; wait < 600; wait += 1) {
+    if (await fetch(url).then((response) => response.ok, () => false)) return provider;
     await new Promise((done) => setTimeout(done, 50));
   }
-  mock.kill();
-  throw new Error(`oidc-provider-mock does not respond on port ${port}`);
+  provider.kill();
+  throw new Error(`${name} does not respond on port ${port}`);
 }
 
 // Gets an ID token from oidc-provider-mock, as a native app does.
@@ -74,4 +80,50 @@ export async function signInAtOidcProvider(page, login) {
 // Signs in at oidc-provider-mock.
 export async function signInAtMock(page, login) {
   await page.click(`button[value="${login}"]`);
+}
+
+// Starts Canaille (Authlib, Flask) with a person and a client. It announces `iss` and encodes its keys as RSA. Its data
+// are in the folder.
+export async function startCanaille(program, folder, port, { id, secret, callback }, { login, email, password }) {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const key = Object.entries({ kid: "one", ...privateKey.export({ format: "jwk" }) });
+  const config = `
+SECRET_KEY = "a key of a test"
+SERVER_NAME = "localhost:${port}"
+PREFERRED_URL_SCHEME = "http"
+[CANAILLE.ACL.DEFAULT]
+PERMISSIONS = ["edit_self", "use_oidc"]
+READ = ["user_name", "emails"]
+[CANAILLE_SQL]
+DATABASE_URI = "sqlite:///${join(folder, "canaille.db")}"
+[CANAILLE_OIDC]
+ACTIVE_JWKS = [{ ${key.map(([name, value]) => `${name} = "${value}"`).join(", ")} }]
+`;
+  const file = join(folder, "canaille.toml");
+  writeFileSync(file, config);
+  const options = { cwd: folder, stdio: "ignore", env: { ...process.env, CANAILLE_CONFIG: file } };
+  const person = ["--user-name", login, "--family-name", login, "--emails", email, "--password", password];
+  const client = ["--client-id", id, "--client-secret", secret, "--client-name", id, "--redirect-uris", callback];
+  client.push("--grant-types", "authorization_code", "--response-types", "code");
+  // Without it, the ID tokens of a client that the program created are not signed.
+  client.push("--id-token-signed-response-alg", "RS256");
+  client.push("--token-endpoint-auth-method", "client_secret_basic", "--scope", "openid", "--scope", "email");
+  // Without it, ID tokens have no audience.
+  const audience = ["set", "client", id, "--audience", id];
+  const create = [["create", "user", ...person], ["create", "client", ...client]];
+  for (const command of [["install"], ...create, audience]) {
+    const { status } = spawnSync(program, command, options);
+    if (status !== 0) throw new Error(`canaille ${command.slice(0, 2).join(" ")} failed`);
+  }
+  const server = spawn(program, ["run", "--bind", `127.0.0.1:${port}`], options);
+  return started(server, "canaille", port);
+}
+
+// Signs in at Canaille, and consents.
+export async function signInAtCanaille(page, { login, password }) {
+  await page.fill("input[name=login]", login);
+  await page.click("#loginform button[type=submit]");
+  await page.fill("input[name=password]", password);
+  await page.click("form button[type=submit]:has-text('Sign in')");
+  await page.click("button[name=answer][value=accept]");
 }

@@ -1,35 +1,49 @@
 // Sign-in with real OpenID providers in a real browser: a person goes from an application over the service to a
 // provider's login page and back, and the application exchanges the code.
 //   node providers.mjs <URL of the service> <port of the app> <port of oidc-provider> <port of oidc-provider-mock>
-//     <program oidc-provider-mock>
+//     <port of the stubs> <port of Canaille> <folder of the Python programs> <key of the client at Apple>
 // NODE_MODULES names the folder in which playwright-core and oidc-provider are installed, CHROMIUM the browser. The
-// service knows the providers `query` and `posted` (oidc-provider), `mock` and `untrusted` (oidc-provider-mock), and
-// `unreachable`.
+// service knows the providers `query` and `posted` (oidc-provider), `mock` and `untrusted` (oidc-provider-mock),
+// `github`, `apple` and `microsoft` (stubs), `canaille`, and `unreachable`.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ClientApp } from "./client_app.mjs";
-import { idTokenOfMock, signInAtMock, signInAtOidcProvider, startMock, startOidcProvider } from "./openid_servers.mjs";
+import * as servers from "./openid_servers.mjs";
+import { signInAtVendor, startVendors } from "./vendor_stubs.mjs";
 
 const { chromium } = createRequire(join(process.env.NODE_MODULES, "/"))("playwright-core");
-const [service, ...ports] = process.argv.slice(2, 6);
-const [appPort, oidcPort, mockPort] = ports.map(Number);
-const program = process.argv[6];
+const [service, ...ports] = process.argv.slice(2, 8);
+const [appPort, oidcPort, mockPort, vendorPort, canaillePort] = ports.map(Number);
+const [programs, appleKey] = process.argv.slice(8);
+const { signInAtMock, signInAtOidcProvider } = servers;
 const password = "correct horse battery";
 const verified = (email) => ({ email, email_verified: true });
 const callback = (name) => `${service}/auth/providers/${name}/callback`;
 const client = (name, algorithm) => ({ id: name, secret: `secret of ${name}`, callback: callback(name), algorithm });
 const claimsOf = (token) => JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
 
-const atMock = ["mock", "untrusted"];
+const vendors = ["github", "apple", "microsoft"];
+const ways = { mock: signInAtMock, untrusted: signInAtMock, canaille: servers.signInAtCanaille };
+for (const vendor of vendors) ways[vendor] = signInAtVendor;
 let flows = 0;
+
+// Opens the app and goes to the provider. The service asks first, because a loopback address proves no app.
+async function begin(page, provider) {
+  await page.goto(`${app.url}/start?provider=${provider}`);
+  if (!page.url().startsWith(service)) return;
+  assert.match(await page.innerText("h1"), new RegExp(new URL(app.url).host));
+  await page.click("main a.button");
+  await page.waitForURL((url) => !url.href.startsWith(service));
+}
 
 // Opens the app, signs in at the provider if `login` is given, and returns what the app got.
 async function signIn(page, provider, login) {
-  await page.goto(`${app.url}/start?provider=${provider}`);
-  if (login) await (atMock.includes(provider) ? signInAtMock : signInAtOidcProvider)(page, login);
+  await begin(page, provider);
+  if (login) await (ways[provider] ?? signInAtOidcProvider)(page, login);
   return outcome(page);
 }
 
@@ -75,7 +89,7 @@ async function refusals(browser) {
   const page = await context.newPage();
   assert.equal((await signIn(page, "unreachable")).error, "provider_unavailable");
   assert.equal((await signIn(page, "untrusted", "eve")).error, "account_exists");
-  await page.goto(`${app.url}/start?provider=query`);
+  await begin(page, "query");
   await page.click("text=Cancel");
   assert.equal((await outcome(page)).error, "access_denied");
   await context.close();
@@ -133,7 +147,7 @@ async function reclaimed(browser) {
 // An ID token of a native app works once, with its nonce, for the client that it was issued to.
 async function nativeApp() {
   const send = (id_token, nonce) => app.post("/auth/providers/mock/id-token", { id_token, nonce });
-  const token = (client, nonce) => idTokenOfMock(mockPort, client, "hedy", nonce);
+  const token = (client, nonce) => servers.idTokenOfMock(mockPort, client, "hedy", nonce);
   assert.equal((await send(await token("mock", "one"), "other")).status, 401, "another nonce");
   assert.equal((await send(await token("stranger", "two"), "two")).status, 401, "another client");
   const hashed = createHash("sha256").update("three").digest("hex");
@@ -177,6 +191,50 @@ async function linking(browser) {
   await context.close();
 }
 
+// Signs people in at GitHub, Apple (form_post) and Microsoft, twice: an account with a verified email each.
+async function atVendors(browser) {
+  for (const vendor of vendors) {
+    const ids = new Set();
+    for (let visit = 0; visit < 2; visit += 1) {
+      const context = await browser.newContext();
+      const { me } = await signIn(await context.newPage(), vendor, `of-${vendor}`);
+      assert.deepEqual([me.email, me.email_verified], [vendorPeople[`of-${vendor}`], true], vendor);
+      ids.add(me.id);
+      await context.close();
+    }
+    assert.equal(ids.size, 1, `${vendor}: the same person is the same account`);
+  }
+}
+
+// Signs a person in at Canaille, whose word for an email is trusted but which says nothing of its verification.
+async function atCanaille(browser) {
+  const context = await browser.newContext();
+  const { me, error } = await signIn(await context.newPage(), "canaille", alan);
+  assert.deepEqual([me?.email, error], [alan.email, undefined]);
+  await context.close();
+}
+
+// Four tabs of one browser, which has no cookie yet, sign in at once, each with its own provider.
+async function tabs(browser) {
+  const context = await browser.newContext();
+  const logins = { query: "tab-1", mock: "tab-2", github: "tab-3", apple: "tab-4" };
+  const opened = Object.entries(logins).map(async ([provider, login]) => ({
+    page: await context.newPage(),
+    provider,
+    login,
+  }));
+  const all = await Promise.all(opened);
+  await Promise.all(all.map(({ page, provider }) => begin(page, provider)));
+  const ends = await Promise.all(
+    all.map(async ({ page, provider, login }) => {
+      await (ways[provider] ?? signInAtOidcProvider)(page, login);
+      return (await outcome(page)).me?.email;
+    }),
+  );
+  assert.deepEqual(ends, Object.values(logins).map((login) => `${login}@example.com`));
+  await context.close();
+}
+
 // Presses the button of the page that asks whether to link. Returns the status of the response.
 async function confirm(page, url) {
   await page.goto(url);
@@ -187,12 +245,25 @@ async function confirm(page, url) {
 }
 
 const app = new ClientApp(appPort, service);
-const emails = { ada: verified("ada@example.com"), "linus-at-work": verified("linus@work.example.com") };
+const emails = {
+  ada: verified("ada@example.com"),
+  "linus-at-work": verified("linus@work.example.com"),
+  "tab-1": verified("tab-1@example.com"),
+};
 const people = {
   "ada-at-mock": verified("Ada@Example.com"),
   eve: verified("ada@example.com"),
   grace: verified("grace@example.com"),
   hedy: verified("hedy@example.com"),
+  "tab-2": verified("tab-2@example.com"),
+};
+const alan = { login: "alan", email: "alan@example.com", password };
+const vendorPeople = {
+  "of-github": "octo@example.com",
+  "of-apple": "tim@example.com",
+  "of-microsoft": "satya@example.com",
+  "tab-3": "tab-3@example.com",
+  "tab-4": "tab-4@example.com",
 };
 await app.listen();
 const browser = await chromium.launch({
@@ -204,8 +275,12 @@ const started = performance.now();
 const running = [];
 try {
   const clients = [client("query", "ES256"), client("posted", "EdDSA")];
-  running.push(await startOidcProvider(`http://localhost:${oidcPort}`, emails, clients));
-  running.push(await startMock(program, mockPort, people));
+  running.push(await servers.startOidcProvider(oidcPort, emails, clients));
+  running.push(await servers.startMock(join(programs, "oidc-provider-mock"), mockPort, people));
+  running.push(await startVendors(vendorPort, vendorPeople, readFileSync(appleKey)));
+  const program = join(programs, "canaille");
+  const canaille = { ...client("canaille"), secret: "secret-of-canaille" };
+  running.push(await servers.startCanaille(program, dirname(appleKey), canaillePort, canaille, alan));
   const ada = await signUp(browser);
   await signInAgain(browser, ada);
   await refusals(browser);
@@ -214,7 +289,11 @@ try {
   await reclaimed(browser);
   await nativeApp();
   await linking(browser);
-  console.log(`${flows} flows with two providers; ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  await atVendors(browser);
+  await atCanaille(browser);
+  await tabs(browser);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`${flows} flows with three providers and the stubs of three; ${seconds} s`);
 } finally {
   await browser.close();
   app.server.close();

@@ -1,46 +1,77 @@
-//! Signs people in with OpenID providers that are not ours, in a headless Chromium: `oidc-provider` (node) and
-//! `oidc-provider-mock` (Python). The checks are in `xtask/browser/providers.mjs`.
+//! Signs people in with OpenID providers that are not ours, in a headless Chromium: `oidc-provider` (node),
+//! `oidc-provider-mock` and `canaille` (Python). GitHub, Apple and Microsoft are stubs. The checks are in
+//! `xtask/browser/providers.mjs`.
 
 use super::{service::Service, tools};
 use anyhow::Result;
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::process::Command;
 use xtask::repository::{root, run};
 
 pub(crate) fn check() -> Result<()> {
     let (modules, chromium, python) = (tools::node()?, tools::chromium()?, tools::python()?);
-    let [app, oidc, mock, unused] = free_ports()?;
+    let [app, oidc, mock, stubs, canaille, unused] = free_ports()?;
+    let key = tools::scratch("external/apple")?.join("key.pem");
+    create_key(&key)?;
     let mut settings = vec![
-        ("PROVIDERS".to_owned(), "query,posted,mock,untrusted,unreachable".to_owned()),
+        ("PROVIDERS".to_owned(), "query,posted,mock,untrusted,github,apple,microsoft,canaille,unreachable".to_owned()),
         ("PROVIDER_PRIVATE_ADDRESSES".to_owned(), "true".to_owned()),
         ("PROVIDER_POSTED_RESPONSE_MODE".to_owned(), "form_post".to_owned()),
+        ("PROVIDER_APPLE_TEAM_ID".to_owned(), "TEAM123".to_owned()),
+        ("PROVIDER_APPLE_KEY_ID".to_owned(), "KEY123".to_owned()),
+        ("PROVIDER_APPLE_PRIVATE_KEY_FILE".to_owned(), key.display().to_string()),
+        ("PROVIDER_MICROSOFT_TENANTS".to_owned(), "*".to_owned()),
         ("REDIRECT_URIS".to_owned(), format!("http://127.0.0.1:{app}/callback")),
     ];
-    let issuers = [("query", oidc), ("posted", oidc), ("mock", mock), ("untrusted", mock), ("unreachable", unused)];
-    for (name, port) in issuers {
+    let issuers = [
+        ("query", oidc, ""),
+        ("posted", oidc, ""),
+        ("mock", mock, ""),
+        ("untrusted", mock, ""),
+        ("github", stubs, "/github"),
+        ("apple", stubs, "/apple"),
+        ("microsoft", stubs, "/microsoft/common/v2.0"),
+        ("canaille", canaille, ""),
+        ("unreachable", unused, ""),
+    ];
+    for (name, port, path) in issuers {
         let trust = if name == "untrusted" { "never" } else { "verified" };
+        // Authlib does not decode the secret (RFC 6749 §2.3.1), so Canaille's has no space.
+        let space = if name == "canaille" { "-" } else { " " };
         let values = [
-            ("ISSUER", format!("http://localhost:{port}")),
+            ("ISSUER", format!("http://localhost:{port}{path}")),
             ("CLIENT_ID", name.to_owned()),
-            ("CLIENT_SECRET", format!("secret of {name}")),
             ("TRUST_EMAIL", trust.to_owned()),
+            ("CLIENT_SECRET", ["secret", "of", name].join(space)),
         ];
         let full = |setting| format!("PROVIDER_{}_{setting}", name.to_uppercase());
+        // Apple's secret is signed with the key.
+        let values = values.into_iter().filter(|(setting, _)| name != "apple" || *setting != "CLIENT_SECRET");
         settings.extend(values.map(|(setting, value)| (full(setting), value)));
     }
     let settings: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let service = Service::start_with("providers", &settings)?;
     let mut people = Command::new("node");
     people.arg(root().join("xtask/browser/providers.mjs")).arg(service.url());
-    people.args([app, oidc, mock].map(|port| port.to_string())).arg(python.join("oidc-provider-mock"));
+    people.args([app, oidc, mock, stubs, canaille].map(|port| port.to_string()));
+    people.arg(python).arg(key);
     people.env("NODE_MODULES", modules).env("CHROMIUM", chromium);
     run("sign-in with providers in the browser", &mut people)
 }
 
+/// Creates the key that signs the client secrets for Apple.
+fn create_key(file: &Path) -> Result<()> {
+    tools::program("openssl", "openssl")?;
+    let mut openssl = Command::new("openssl");
+    openssl.args(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out"]).arg(file);
+    run("openssl genpkey", openssl.stderr(std::process::Stdio::null()))
+}
+
 /// Returns ports on which nothing listens.
-fn free_ports() -> Result<[u16; 4]> {
+fn free_ports() -> Result<[u16; 6]> {
     let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let listeners = [bind()?, bind()?, bind()?, bind()?];
-    let [app, oidc, mock, unused] = listeners.map(|listener| listener.local_addr().map(|address| address.port()));
-    Ok([app?, oidc?, mock?, unused?])
+    let listeners = [bind()?, bind()?, bind()?, bind()?, bind()?, bind()?];
+    let [a, b, c, d, e, f] = listeners.map(|listener| listener.local_addr().map(|address| address.port()));
+    Ok([a?, b?, c?, d?, e?, f?])
 }

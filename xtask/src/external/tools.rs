@@ -7,11 +7,12 @@ use std::process::Command;
 use xtask::repository::{find, run, tools};
 use xtask::{install::apt, repository};
 
-const PYTHON: [&str; 5] = [
+const PYTHON: [&str; 6] = [
     "schemathesis==4.32.5",
     "openapi-spec-validator==0.9.0",
     "pyotp==2.12.1",
     "oidc-provider-mock==0.3.4",
+    "canaille[front,oidc,server,sqlite]==0.3.6",
     "fido2==2.2.1",
 ];
 const NODE: [&str; 5] = [
