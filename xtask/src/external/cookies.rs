@@ -1,5 +1,6 @@
 //! Tests cookie mode in a headless Chromium, behind a TLS proxy that cuts and delays responses. The checks are
-//! in `xtask/browser/cookies.mjs`, which also describes `COOKIE_ROUNDS` and `COOKIE_SEED`.
+//! in `xtask/browser/cookies.mjs`, which also describes `COOKIE_ROUNDS` and `COOKIE_SEED`. `COOKIE_DATABASE_URL` names an
+//! empty database of PostgreSQL to use instead of SQLite.
 
 use super::{service::Service, tools};
 use anyhow::Result;
@@ -12,7 +13,9 @@ pub(crate) fn check() -> Result<()> {
     tools::program("openssl", "openssl")?;
     let proxy = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let public_url = format!("https://app.example.test:{}", proxy.port());
-    let settings = [("COOKIE_MODE", "on"), ("REFRESH_GRACE_SECONDS", "1"), ("PUBLIC_URL", &public_url)];
+    let mut settings = vec![("COOKIE_MODE", "on"), ("REFRESH_GRACE_SECONDS", "1"), ("PUBLIC_URL", &public_url)];
+    let database = std::env::var("COOKIE_DATABASE_URL").ok();
+    settings.extend(database.as_deref().map(|url| ("DATABASE_URL", url)));
     let service = Service::start_with("cookies", &settings)?;
     let [key, certificate] = ["key.pem", "certificate.pem"].map(|name| service.folder.join(name));
     let mut openssl = Command::new("openssl");
