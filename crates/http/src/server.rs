@@ -46,22 +46,15 @@ const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const BACKLOG: i32 = 4096;
 
-/// Steps of the shutdown that requests notice.
+/// Flag that is set when the server is about to stop: it is not ready for new work, and closes each connection
+/// after its response. A proxy that reuses connections would otherwise send a request at the moment in which
+/// an idle one is closed, and cannot repeat every request.
 #[derive(Default)]
-pub(crate) struct Draining {
-    announced: AtomicBool,
-    begun: AtomicBool,
-}
+pub(crate) struct Draining(AtomicBool);
 
 impl Draining {
-    /// Returns whether the server is about to stop, and should get no new work.
-    pub(crate) fn is_announced(&self) -> bool {
-        self.announced.load(Ordering::SeqCst)
-    }
-
-    /// Returns whether connections should close after their response.
     pub(crate) fn has_begun(&self) -> bool {
-        self.begun.load(Ordering::SeqCst)
+        self.0.load(Ordering::SeqCst)
     }
 }
 
@@ -78,16 +71,15 @@ pub struct RunningServer {
 
 impl RunningServer {
     /// Reports the server as not ready from now on, so that load balancers send it no new work. It still
-    /// accepts and serves every request.
+    /// accepts and serves every request, and closes connections after their response.
     pub fn announce_stop(&self) {
-        self.draining.announced.store(true, Ordering::SeqCst);
+        self.draining.0.store(true, Ordering::SeqCst);
     }
 
     /// Stops gracefully: accepts no new connection, responds to every request received, and closes idle
     /// connections. Returns whether all requests finished in time.
     pub async fn stop(&self) -> bool {
         self.announce_stop();
-        self.draining.begun.store(true, Ordering::SeqCst);
         // The server's own timeout has whole seconds and ends up to one second later.
         timeout(self.shutdown_timeout, self.handle.stop(true)).await.is_ok()
     }

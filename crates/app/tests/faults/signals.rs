@@ -142,7 +142,8 @@ fn a_shutdown_delay_serves_on_and_is_not_ready(backend: Backend) {
     let stopping = ready();
     assert_eq!((stopping.status, &stopping.json()["status"]), (503, &json!("unavailable")), "{stopping:?}");
     assert!(stopping.header("Retry-After").is_some(), "{stopping:?}");
-    assert_eq!(service.get("/health").status, 200);
+    let served = service.get("/health");
+    assert_eq!((served.status, served.header("Connection")), (200, Some("close")), "a proxy must not reuse it");
     service.session();
     service.signal(Signal::TERM);
     assert_eq!(service.wait().code(), Some(1));

@@ -56,7 +56,7 @@ async fn ready(api: Data<Api>, draining: Data<Draining>) -> Reply<ReadyResponse>
     let (asked, shared) = (Instant::now(), api.clone());
     let report = api.lanes.store.run(move || shared.readiness.run()).await;
     let mut report = report.unwrap_or_else(|_| api.readiness.timeout_report(asked.elapsed()));
-    if draining.is_announced() {
+    if draining.has_begun() {
         report.status = Readiness::Unavailable;
     }
     let status = match report.status {
