@@ -11,8 +11,8 @@ use xtask::repository::{cargo, cargo_debug, run, tools};
 
 #[derive(clap::Args)]
 pub(crate) struct Check {
-    /// Also run the tests of the alert rules, schemathesis, the linters of the API document, the browser tests, the authenticator apps,
-    /// the passkeys of other implementations and the fuzz targets
+    /// Also run schemathesis, the linters of the API document, the browser tests, the authenticator apps,
+    /// the passkeys of other implementations, the files in `deploy` and the fuzz targets
     #[arg(long)]
     full: bool,
     /// Only these gates
@@ -35,7 +35,6 @@ const GATES: [Gate; 8] = [
 ];
 
 const FULL: [Gate; 10] = [
-    ("alerts", external::alerts::check),
     ("schemathesis", external::schemathesis::check),
     ("lint_document", external::lint_document::check),
     ("browser", external::browser::check),
@@ -44,6 +43,7 @@ const FULL: [Gate; 10] = [
     ("providers", external::providers::check),
     ("authenticators", external::authenticators::check),
     ("passkeys", external::passkeys::check),
+    ("deploy", external::deploy::check),
     ("fuzz", fuzz::check),
 ];
 

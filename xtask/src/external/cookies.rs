@@ -10,7 +10,6 @@ use xtask::repository::{root, run};
 
 pub(crate) fn check() -> Result<()> {
     let (modules, chromium) = (tools::node()?, tools::chromium()?);
-    tools::program("openssl", "openssl")?;
     let proxy = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let public_url = format!("https://app.example.test:{}", proxy.port());
     let mut settings = vec![("COOKIE_MODE", "on"), ("REFRESH_GRACE_SECONDS", "1"), ("PUBLIC_URL", &public_url)];
@@ -18,10 +17,7 @@ pub(crate) fn check() -> Result<()> {
     settings.extend(database.as_deref().map(|url| ("DATABASE_URL", url)));
     let service = Service::start_with("cookies", &settings)?;
     let [key, certificate] = ["key.pem", "certificate.pem"].map(|name| service.folder.join(name));
-    let mut openssl = Command::new("openssl");
-    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]);
-    openssl.args(["-subj", "/CN=app.example.test", "-keyout"]).arg(&key).arg("-out").arg(&certificate);
-    run("openssl req", openssl.stderr(std::process::Stdio::null()))?;
+    tools::certificate("app.example.test", &key, &certificate)?;
     let mut tabs = Command::new("node");
     tabs.arg(root().join("xtask/browser/cookies.mjs")).args([&service.url(), &public_url]);
     tabs.arg(key).arg(certificate).env("NODE_MODULES", modules).env("CHROMIUM", chromium);

@@ -2,8 +2,8 @@
 
 use anyhow::{Result, bail};
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use xtask::repository::{find, run, tools};
 use xtask::{install::apt, repository};
 
@@ -64,15 +64,24 @@ pub(super) fn chromium() -> Result<PathBuf> {
     }
 }
 
-/// Finds a program. Installs its package of the distribution if it is missing.
+/// Finds a program. Installs its package of the distribution if it is missing, without starting a server.
 pub(super) fn program(name: &str, package: &str) -> Result<()> {
     if find(name).is_none() && apt::available() {
-        apt::install(package)?;
+        apt::install_without_start(package)?;
     }
     match find(name) {
         Some(_) => Ok(()),
         None => bail!("{name} is needed: install your system's package `{package}`"),
     }
+}
+
+/// Creates a key and a self-signed certificate for a host.
+pub(super) fn certificate(host: &str, key: &Path, certificate: &Path) -> Result<()> {
+    program("openssl", "openssl")?;
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]);
+    openssl.args(["-subj", &format!("/CN={host}"), "-addext", &format!("subjectAltName=DNS:{host}"), "-keyout"]);
+    run("openssl req", openssl.arg(key).arg("-out").arg(certificate).stderr(Stdio::null()))
 }
 
 /// Creates an empty folder for the output of one gate.
@@ -86,10 +95,10 @@ pub(super) fn scratch(name: &str) -> Result<PathBuf> {
 }
 
 /// Returns whether a folder was filled completely, with these packages.
-fn is_current(folder: &std::path::Path, packages: &[&str]) -> bool {
+fn is_current(folder: &Path, packages: &[&str]) -> bool {
     fs::read_to_string(folder.join("installed")).is_ok_and(|installed| installed == packages.join("\n"))
 }
 
-fn mark_current(folder: &std::path::Path, packages: &[&str]) -> Result<()> {
+fn mark_current(folder: &Path, packages: &[&str]) -> Result<()> {
     Ok(fs::write(folder.join("installed"), packages.join("\n"))?)
 }
