@@ -14,7 +14,7 @@ use portcullis_ports::{
 use portcullis_testkit::PlainSealer;
 use portcullis_usecases::providers::{
     CallbackResponse, CodeExchange, CompleteSignIn, ExchangeCode, FlowRejection, Provider, ProviderCallback, Providers,
-    ResolveAccount, SignInStart, StartSignIn, StartedFlow,
+    ResolveAccount, SignInStart, StartSignIn, StartedFlow, UnlinkIdentity,
 };
 use portcullis_usecases::{Caller, Counted, UseCaseError};
 use std::sync::{Arc, Mutex};
@@ -259,4 +259,17 @@ fn identity_of_a_disabled_account_signs_no_one_in() {
     assert!(flows.world.store.write(|tx| tx.users().set_active(ada.id, false)).unwrap());
     assert_eq!(flows.run(None).err(), Some(SignInError::AccountDisabled));
     assert!(flows.exchange(&input).is_err(), "a code from before");
+}
+
+#[test]
+fn unlinked_identity_leaves_no_code() {
+    let flows = Flows::new();
+    let (ada, pair) = flows.world.ada();
+    flows.link(ada.id, "1");
+    let input = flows.run(None).ok().unwrap();
+    let World { store, ceremonies: passkeys, outbox, .. } = flows.world.clone();
+    let unlink = UnlinkIdentity { store, step_up: flows.world.step_up(), passkeys, outbox };
+    let session = flows.world.authenticate(&pair.access_token).unwrap();
+    unlink.run(&session, IdentityId::from_random([b'1'; 16]), &Caller::default()).unwrap();
+    assert_eq!(flows.exchange(&input), Err(ErrorCode::TokenInvalid));
 }

@@ -37,7 +37,8 @@ fn c3_20_the_cookie_is_for_this_host_and_its_scripts_never_see_it(home: &'static
 fn c3_20_the_cookie_is_secure_where_the_service_is() {
     let home = Home::start(Backend::Sqlite, |setup| setup.set("PUBLIC_URL", "https://id.example.org"));
     let reply = home.begin_with("corp", "", &parameters(&challenge(VERIFIER)));
-    assert!(reply.header("Set-Cookie").unwrap().contains("Secure"));
+    let cookie = reply.header("Set-Cookie").unwrap();
+    assert!(cookie.starts_with("__Host-portcullis_flow") && cookie.contains("Secure"), "{cookie}");
     let url = reply.location();
     assert!(url.contains("redirect_uri=https%3A%2F%2Fid.example.org%2Fauth%2Fproviders%2Fcorp%2Fcallback"), "{url}");
 }

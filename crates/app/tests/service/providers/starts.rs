@@ -40,6 +40,8 @@ fn c3_2_the_browser_is_sent_to_the_provider_with_pkce(home: &'static Home) {
     assert!(sent["code_challenge"].len() == 43 && sent["code_challenge"] != own, "{url}");
     assert!(!sent.contains_key("max_age") && !sent.contains_key("response_mode"), "{url}");
     assert_eq!(reply.header("Cache-Control"), Some("no-store"));
+    let unknown = home.begin_with("corp", "", &[&parameters(&own)[..], &[("prompt", "anything")]].concat()).location();
+    assert!(!fields(Url::parse(&unknown).unwrap().query().unwrap()).contains_key("prompt"), "{unknown}");
 }
 
 fn c3_3_a_redirect_uri_that_is_not_listed_is_a_page(home: &'static Home) {
