@@ -44,7 +44,7 @@ fn c4_28_by_default_nothing_changes(backend: Backend) {
                 assert_eq!(reply.json()["token_type"], "bearer");
                 let [device] = &reply.cookies()[..] else { panic!("{:?}", reply.cookies()) };
                 assert_eq!((device.name.as_str(), device.max_age()), ("portcullis_device", Some(34_560_000)));
-                assert_eq!(device.lasting(), "HttpOnly; Path=/; SameSite=Strict");
+                assert_eq!(device.lasting(), "HttpOnly; Path=/; SameSite=Strict; Secure");
                 assert!(jose::claims(&Pair::of(&reply).refresh).get("remember").is_none());
             }
         }
