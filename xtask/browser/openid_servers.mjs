@@ -1,5 +1,5 @@
-// The OpenID providers of `providers.mjs`: oidc-provider (panva), oidc-provider-mock (Authlib) and Canaille. They run
-// on `localhost`, which is another site than the service on 127.0.0.1.
+// OpenID providers that are not ours: oidc-provider (panva), oidc-provider-mock (Authlib) and Canaille. Each runs on
+// another site than the service: on `localhost` if that is on 127.0.0.1, and the other way round.
 
 import { spawn, spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";

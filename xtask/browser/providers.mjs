@@ -275,7 +275,7 @@ const started = performance.now();
 const running = [];
 try {
   const clients = [client("query", "ES256"), client("posted", "EdDSA")];
-  running.push(await servers.startOidcProvider(oidcPort, emails, clients));
+  running.push(await servers.startOidcProvider(`http://localhost:${oidcPort}`, emails, clients));
   running.push(await servers.startMock(join(programs, "oidc-provider-mock"), mockPort, people));
   running.push(await startVendors(vendorPort, vendorPeople, readFileSync(appleKey)));
   const program = join(programs, "canaille");

@@ -11,8 +11,9 @@ use xtask::repository::{cargo, cargo_debug, run, tools};
 
 #[derive(clap::Args)]
 pub(crate) struct Check {
-    /// Also run schemathesis, the linters of the API document, the browser tests, the authenticator apps,
-    /// the passkeys of other implementations, the files in `deploy` and the fuzz targets
+    /// Also run the tests of the alert rules, schemathesis, the linters of the API document, the browser
+    /// tests, the authenticator apps, the passkeys of other implementations, the files in `deploy` and the
+    /// fuzz targets
     #[arg(long)]
     full: bool,
     /// Only these gates
@@ -34,7 +35,8 @@ const GATES: [Gate; 8] = [
     ("deny", deny::check),
 ];
 
-const FULL: [Gate; 10] = [
+const FULL: [Gate; 11] = [
+    ("alerts", external::alerts::check),
     ("schemathesis", external::schemathesis::check),
     ("lint_document", external::lint_document::check),
     ("browser", external::browser::check),

@@ -50,7 +50,7 @@ async fn live() -> Reply<HealthResponse> {
 /// Check readiness
 ///
 /// Checks that the database responds and takes writes, and returns the state of every circuit breaker.
-/// Returns 503 if the service cannot do its work.
+/// Returns 503 if the service cannot do its work, or is about to stop.
 #[api_v2_operation(operation_id = "healthReady", tags(health))]
 async fn ready(api: Data<Api>, draining: Data<Draining>) -> Reply<ReadyResponse> {
     let (asked, shared) = (Instant::now(), api.clone());

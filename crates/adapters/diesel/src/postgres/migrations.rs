@@ -81,8 +81,9 @@ impl Migrations for PostgresStore {
 }
 
 impl PostgresStore {
-    /// Runs a change in one transaction, under the advisory lock. Fails as unavailable on a read-only server.
-    fn with_migration_lock(
+    /// Runs a change in one transaction, under the advisory lock. Unless the change is kept, rolls it back.
+    /// Fails as unavailable on a read-only server.
+    fn with_migration_lock<T>(
         &self,
         is_kept: bool,
         change: impl FnOnce(&mut PgConnection) -> Result<T, MigrateError>,
