@@ -10,7 +10,7 @@ use crate::limits::own_device_cookie;
 use crate::pages::account::{self, PageContent, PageContext, SignInProblem, see_other};
 use crate::pages::session::is_secure;
 use crate::pages::sign_in;
-use crate::tokens::{TokenCookie, cookie_value};
+use crate::tokens::{TokenCookie, cookie_names, cookie_value};
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header;
@@ -23,6 +23,8 @@ use portcullis_domain::sessions::SessionId;
 use portcullis_usecases::providers::{CallbackResponse, LinkOffer, ProviderCallback, SignInStart, StartedFlow};
 use std::sync::Arc;
 
+/// Cookies of a browser that are compared with a flow's. More are the work of someone who floods the browser.
+const MAX_FLOW_COOKIES: usize = 20;
 /// Cookie that identifies the browser of a flow. All its tabs share it.
 const FLOW: &str = "portcullis_flow";
 /// The same where `PUBLIC_URL` is https. A sibling host cannot set it, and so cannot pass a flow of its own on to a
@@ -103,9 +105,8 @@ async fn complete(
 ) -> Result<CallbackResponse, ApiError> {
     let call = Call::new(api, request);
     call.count().await?;
-    let state = SignInSecret::parse(&callback.state);
-    let own = state.and_then(|state| read_cookie(request, &own_cookie(api, &state)));
-    let browsers: Vec<_> = read_cookie(request, flow_cookie(api)).into_iter().chain(own).collect();
+    let names = cookie_names(request.headers(), flow_cookie(api)).take(MAX_FLOW_COOKIES);
+    let browsers: Vec<_> = names.filter_map(|name| read_cookie(request, &name)).collect();
     let caller = call.caller.clone();
     let provider = name.clone();
     let open = move |api: &Api| api.providers.complete.open(&provider, &callback, &browsers);
@@ -199,7 +200,8 @@ fn own_cookie(api: &Api, state: &SignInSecret) -> String {
 }
 
 /// Sets or renews the browser's cookie. A browser without one may begin several flows at once, and the last
-/// response would replace the cookie of the others, so the flow gets a separate one too.
+/// response replaces the cookie of the others. So each of them gets a separate one too, which also serves a flow
+/// that began with the cookie in between.
 pub(crate) fn set_flow_cookies(api: &Api, request: &HttpRequest, started: &StartedFlow, response: &mut HttpResponse) {
     set_flow_cookie(api, flow_cookie(api), &started.browser, response);
     if read_cookie(request, flow_cookie(api)).is_none() {

@@ -94,11 +94,21 @@ impl TokenCookies {
 /// the second one. Checks each pair separately, since other applications on the host may set cookies with
 /// arbitrary bytes.
 pub(crate) fn cookie_value(headers: &HeaderMap, name: &str) -> Option<String> {
-    let fields = headers.get_all(COOKIE).map(HeaderValue::as_bytes);
-    let pairs = fields.flat_map(|field| field.split(|byte| *byte == b';')).map(<[u8]>::trim_ascii);
-    let mut values = pairs.filter_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+    let mut values = pairs(headers).filter_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     str::from_utf8(value).ok().map(str::to_owned)
+}
+
+/// Returns the names of the cookies that begin with `prefix`.
+pub(crate) fn cookie_names(headers: &HeaderMap, prefix: &str) -> impl Iterator<Item = String> {
+    let names = pairs(headers).filter_map(|pair| pair.split(|byte| *byte == b'=').next());
+    let names = names.filter_map(|name| str::from_utf8(name).ok());
+    names.filter(move |name| name.starts_with(prefix)).map(str::to_owned)
+}
+
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let fields = headers.get_all(COOKIE).map(HeaderValue::as_bytes);
+    fields.flat_map(|field| field.split(|byte| *byte == b';')).map(<[u8]>::trim_ascii)
 }
 
 #[cfg(test)]

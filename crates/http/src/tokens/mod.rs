@@ -10,7 +10,7 @@ mod transport;
 
 pub(crate) use bearer::{Bearer, OptionalBearer};
 pub use cookies::TokenCookies;
-pub(crate) use cookies::{TokenCookie, cookie_value};
+pub(crate) use cookies::{TokenCookie, cookie_names, cookie_value};
 pub(crate) use issued::{Issued, exposed};
 pub(crate) use proof::proof;
 pub(crate) use transport::Transport;

@@ -62,21 +62,32 @@ fn c3_20_four_tabs_at_four_providers_do_not_disturb_each_other(home: &'static Ho
 }
 
 fn c3_20_tabs_that_begin_at_once_in_a_new_browser_all_return(home: &'static Home) {
-    let own = challenge(VERIFIER);
-    let replies = at_once(3, |_| home.begin_with("corp", "", &parameters(&own)));
-    let mut jar = BTreeMap::new();
+    let begin =
+        |jar: &BTreeMap<String, String>| home.begin_with("corp", &header_of(jar), &parameters(&challenge(VERIFIER)));
+    let (mut jar, mut replies) = (BTreeMap::new(), vec![begin(&BTreeMap::new())]);
+    keep_cookies(&mut jar, &replies[0]);
+    // It has the cookies of the first one. The others have none, and their responses come last.
+    replies.push(begin(&jar));
+    replies.extend(at_once(3, |_| begin(&BTreeMap::new())));
+    replies.iter().skip(1).for_each(|reply| keep_cookies(&mut jar, reply));
     for reply in &replies {
-        for cookie in reply.headers.get_all("Set-Cookie") {
-            let pair = cookie.to_str().unwrap().split(';').next().unwrap();
-            let (name, value) = pair.split_once('=').unwrap();
-            jar.insert(name.to_owned(), value.to_owned());
-        }
-    }
-    let cookie = jar.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
-    for reply in &replies {
-        let tab = Tab { service: home, name: "corp".to_owned(), url: reply.location(), cookie: cookie.clone() };
+        let cookie = header_of(&jar);
+        let tab = Tab { service: home, name: "corp".to_owned(), url: reply.location(), cookie };
         assert!(tab.back(&home.server.approve(&tab.url, &Person::fresh())).returned().contains_key("code"));
     }
+}
+
+/// Keeps the cookies that a response sets, as a browser does.
+fn keep_cookies(jar: &mut BTreeMap<String, String>, reply: &Reply) {
+    for cookie in reply.headers.get_all("Set-Cookie") {
+        let pair = cookie.to_str().unwrap().split(';').next().unwrap();
+        let (name, value) = pair.split_once('=').unwrap();
+        jar.insert(name.to_owned(), value.to_owned());
+    }
+}
+
+fn header_of(jar: &BTreeMap<String, String>) -> String {
+    jar.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
 }
 
 fn c3_20_a_flow_works_once(home: &'static Home) {
