@@ -85,13 +85,13 @@ class Replica {
 }
 
 // Starts a balancer with its shipped configuration. Returns its process and URL.
-async function balancer({ name, file, command, scheme, listens, listensHere, wrap }, replicas) {
+async function balancer({ name, file, command, scheme, listens, wrap }, replicas) {
   const port = await freePort();
   let text = readFileSync(join(deploy, file), "utf8");
   for (const [shipped, here] of [
     ["127.0.0.1:8000", `127.0.0.1:${replicas[0].port}`],
     ["127.0.0.1:8001", `127.0.0.1:${replicas[1].port}`],
-    [listens, listensHere(port)],
+    [listens[0], listens[1].replace("{port}", port)],
     ...(scheme === "https" ? [["/etc/ssl/portcullis", scratch]] : []),
   ]) {
     assert(text.includes(shipped), `${file} has no ${shipped}`);
@@ -109,8 +109,7 @@ const balancers = [
     name: "nginx",
     file: "nginx/portcullis.conf",
     scheme: "https",
-    listens: "listen 443",
-    listensHere: (port) => `listen 127.0.0.1:${port}`,
+    listens: ["listen 443", "listen 127.0.0.1:{port}"],
     command: (file) => ["nginx", "-p", scratch, "-c", file, "-e", join(scratch, "nginx-error.log")],
     wrap: (text) => {
       const kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
@@ -122,24 +121,21 @@ const balancers = [
     name: "haproxy",
     file: "haproxy/haproxy.cfg",
     scheme: "https",
-    listens: "bind :443",
-    listensHere: (port) => `bind 127.0.0.1:${port}`,
+    listens: ["bind :443", "bind 127.0.0.1:{port}"],
     command: (file) => ["haproxy", "-db", "-f", file],
   },
   {
     name: "tcp",
     file: "haproxy/tcp.cfg",
     scheme: "http",
-    listens: "bind :8080",
-    listensHere: (port) => `bind 127.0.0.1:${port}`,
+    listens: ["bind :8080", "bind 127.0.0.1:{port}"],
     command: (file) => ["haproxy", "-db", "-f", file],
   },
   {
     name: "caddy",
     file: "caddy/Caddyfile",
     scheme: "https",
-    listens: "\nauth.example.org {",
-    listensHere: (port) => `\nhttps://auth.example.org:${port} {`,
+    listens: ["\nauth.example.org {", "\nhttps://auth.example.org:{port} {"],
     command: (file) => ["caddy", "run", "--config", file, "--adapter", "caddyfile"],
     wrap: (text) => `{\n\tadmin off\n\tauto_https off\n}\n${text}`,
   },

@@ -29,36 +29,33 @@ fn object_of(details: &AccountDetails) -> Object {
     let count = |count| Cell::Number(i64::try_from(count).unwrap_or(i64::MAX));
     let text = |text: &str| Cell::Text(text.to_owned());
     let totp = details.totp.iter().map(|factor| {
-        let used = factor.last_used_at.map_or(Cell::Nothing, Cell::Time);
         vec![
             ("name", text(factor.name.as_str())),
             ("created_at", Cell::Time(factor.created_at)),
-            ("last_used_at", used),
+            ("last_used_at", factor.last_used_at.into()),
         ]
     });
     let passkeys = details.passkeys.iter().map(|passkey| {
-        let used = passkey.last_used_at.map_or(Cell::Nothing, Cell::Time);
         vec![
             ("name", text(passkey.name.as_str())),
             ("second_factor", Cell::Flag(passkey.second_factor)),
             ("rp_id", text(&passkey.rp_id)),
             ("created_at", Cell::Time(passkey.created_at)),
-            ("last_used_at", used),
+            ("last_used_at", passkey.last_used_at.into()),
         ]
     });
     let identities = details.identities.iter().map(|identity| {
-        let used = identity.last_used_at.map_or(Cell::Nothing, Cell::Time);
         vec![
             ("provider", text(identity.provider.as_str())),
             ("email", identity.email.clone().into()),
             ("created_at", Cell::Time(identity.created_at)),
-            ("last_used_at", used),
+            ("last_used_at", identity.last_used_at.into()),
         ]
     });
     vec![
         ("id", Cell::Number(user.id.get())),
         ("email", text(user.email.original())),
-        ("email_verified_at", user.email_verified_at.map_or(Cell::Nothing, Cell::Time)),
+        ("email_verified_at", user.email_verified_at.into()),
         ("is_active", Cell::Flag(user.is_active)),
         ("created_at", Cell::Time(user.created_at)),
         ("password", Cell::Flag(details.owner.credentials.has_password())),

@@ -25,6 +25,12 @@ pub(crate) enum Cell {
 /// Members of a JSON object, in order.
 pub(crate) type Object = Vec<(&'static str, Cell)>;
 
+impl From<Option<DateTime<Utc>>> for Cell {
+    fn from(time: Option<DateTime<Utc>>) -> Self {
+        time.map_or(Self::Nothing, Self::Time)
+    }
+}
+
 impl From<Option<String>> for Cell {
     fn from(text: Option<String>) -> Self {
         text.map_or(Self::Nothing, Self::Text)

@@ -65,7 +65,7 @@ fn row(mail: &QueuedMail) -> [Cell; 8] {
         Cell::Time(mail.mail.created_at),
         Cell::Number(mail.tries.into()),
         if mail.dead_at.is_some() { Cell::Nothing } else { Cell::Time(mail.due_at) },
-        mail.dead_at.map_or(Cell::Nothing, Cell::Time),
+        mail.dead_at.into(),
         mail.last_error.clone().into(),
     ]
 }

@@ -170,7 +170,7 @@ fn list(parts: &AppContext, args: &ListArgs) -> anyhow::Result<()> {
                 Cell::Text(user.email.original().to_owned()),
                 Cell::Flag(user.is_active),
                 Cell::Time(user.created_at),
-                user.email_verified_at.map_or(Cell::Nothing, Cell::Time),
+                user.email_verified_at.into(),
             ]),
             Err(damage) => writeln!(io::stderr(), "portcullis: {damage}"),
         };

@@ -101,10 +101,10 @@ fn a_slow_network_causes_no_error() {
     service.watched(|| {
         within_deadline(|| service.me(&pair.access)).expect(200);
         within_deadline(|| service.logout(&pair.refresh)).expect(200);
-        // A login takes several round trips, and may wait 2 s for its turn: more of them would be refused.
-        let logins = in_time(4, |_| service.login(&account.email, &account.password));
-        let pairs: Vec<_> = logins.iter().map(Pair::of).collect();
-        for reply in in_time(4, |number| service.refresh(&pairs[number].refresh)) {
+        // Four at a time: on a busy machine, the queue of the hashes would refuse more.
+        let log_in = || in_time(4, |_| service.login(&account.email, &account.password));
+        let pairs: Vec<_> = [log_in(), log_in()].iter().flatten().map(Pair::of).collect();
+        for reply in in_time(8, |number| service.refresh(&pairs[number].refresh)) {
             reply.expect(200);
         }
     });

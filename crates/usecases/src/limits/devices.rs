@@ -98,8 +98,8 @@ impl DeviceCookies {
         source_hash(&*self.authenticator, (owner.user.id, owner.credentials.hash()), source)
     }
 
-    /// Returns the hashes under which the source may be stored: that of the current key, and those of previous
-    /// ones. Without an account, returns as many that no session has.
+    /// Returns the keyed hashes of the source by the current key and by each previous one. A session may have stored
+    /// any of them. Without an account, returns as many that no session has.
     #[must_use]
     pub fn source_hashes(&self, owner: Option<&Owner>, source: Source) -> Vec<SourceHash> {
         let nothing = PasswordHash::new(String::new());

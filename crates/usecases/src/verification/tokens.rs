@@ -47,8 +47,7 @@ impl OneTimeTokens {
         digest(&*self.authenticator, token)
     }
 
-    /// Returns the digests under which a token may be stored: that of the current key, and those of previous
-    /// ones.
+    /// Returns the digests of a token by the current key and by each previous one. Any of them may be stored.
     pub(crate) fn digests(&self, token: &OneTimeToken) -> impl Iterator<Item = TokenDigest> {
         signers(&*self.authenticator).map(|signer| digest(signer, token))
     }
