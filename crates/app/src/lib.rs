@@ -2,11 +2,14 @@
 //! A failed start prints one line to standard error and exits with a code other than 0.
 
 mod commands;
+mod embedded;
 mod logging;
 mod mounts;
 pub mod settings;
 mod system;
 pub mod wire;
+
+pub use embedded::Embedded;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::io::{self, Write};

@@ -17,6 +17,7 @@ mod memory;
 mod metrics_server;
 mod mfa;
 mod middleware;
+mod mount;
 mod openapi;
 mod pages;
 mod passkeys;
@@ -40,6 +41,7 @@ pub use api::{
 pub use lanes::{BatchLane, BatchSettings, Lane, LaneLoad, LaneObserver, LaneSettings, OutboundLanes};
 pub use limits::{ForwardedHeader, ParseProxiesError, TrustedProxies};
 pub use metrics_server::serve_metrics;
+pub use mount::{Mount, MountedScope};
 pub use openapi::document;
 pub use pages::{Brand, Logo, Page, PageRenderer};
 pub use request_metrics::{METHODS, ROUTES, RequestObserver, RequestRecord};

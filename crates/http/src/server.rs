@@ -2,19 +2,20 @@
 
 use crate::api::Api;
 use crate::connection::Connection;
+use crate::listeners;
 use crate::memory::RequestMemory;
 use crate::middleware::{RequestSpan, envelope, request_id};
+use crate::mount::Mount;
 use crate::routes::Table;
-use crate::{listeners, pages};
 use actix_cors::Cors;
-use actix_http::HttpService;
 use actix_http::error::DispatchError;
-use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
-use actix_web::dev::{AppConfig, Server, ServerHandle};
+use actix_http::{HttpService, Request};
+use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::body::MessageBody;
+use actix_web::dev::{AppConfig, Server, ServerHandle, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::rt::net::TcpStream;
-use actix_web::web::Data;
 use actix_web::{App, HttpResponse};
 use futures_util::FutureExt;
 use paperclip::actix::OpenApiExt;
@@ -56,6 +57,10 @@ impl Draining {
     pub(crate) fn has_begun(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
+
+    pub(crate) fn begin(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// Handle of a running server.
@@ -65,7 +70,7 @@ pub struct RunningServer {
     /// All addresses that it listens on, with one port.
     pub addresses: Vec<SocketAddr>,
     handle: ServerHandle,
-    draining: Data<Draining>,
+    mount: Mount,
     shutdown_timeout: Duration,
 }
 
@@ -73,7 +78,7 @@ impl RunningServer {
     /// Reports the server as not ready from now on, so that load balancers send it no new work. It still
     /// accepts and serves every request, and closes connections after their response.
     pub fn announce_stop(&self) {
-        self.draining.0.store(true, Ordering::SeqCst);
+        self.mount.announce_stop();
     }
 
     /// Stops gracefully: accepts no new connection, responds to every request received, and closes idle
@@ -106,8 +111,7 @@ pub fn start(
     listeners: Vec<TcpListener>,
     settings: ServerSettings,
 ) -> std::io::Result<(Server, RunningServer)> {
-    let (document, api) = (Data::new(pages::Document::default()), Data::new(api));
-    let draining = Data::new(Draining::default());
+    let mount = Mount::new(api);
     let memory = Arc::new(RequestMemory::default());
     let mut builder = Server::build()
         .workers(settings.workers)
@@ -119,24 +123,9 @@ pub fn start(
     for listener in listeners {
         let local = listener.local_addr()?;
         addresses.push(local);
-        let (api, draining, document, stop) = (api.clone(), draining.clone(), document.clone(), stop.clone());
-        let memory = memory.clone();
+        let (mount, stop, memory) = (mount.clone(), stop.clone(), memory.clone());
         builder = builder.listen("http", listener, move || {
-            let mut table = Table::new();
-            let app = App::new()
-                .app_data(api.clone())
-                .app_data(draining.clone())
-                .app_data(document.clone())
-                .wrap(cors(&api.config.cors_origins))
-                .wrap(from_fn(envelope))
-                .wrap(TracingLogger::<RequestSpan>::new())
-                .wrap(from_fn(request_id))
-                .wrap_api()
-                .configure(|config| table.serve_api(config))
-                .build()
-                .configure(|config| table.serve_pages(config))
-                .default_service(actix_web::web::to(HttpResponse::NotFound));
-            let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
+            let app = app(mount.clone()).map_err(|error: actix_web::Error| error.error_response());
             let stop = stop.clone();
             let http = HttpService::build()
                 .client_request_timeout(HEADERS_TIMEOUT)
@@ -157,7 +146,36 @@ pub fn start(
     let handle = server.handle();
     start_threads(&mut server)?;
     let address = addresses.first().copied().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
-    Ok((server, RunningServer { address, addresses, handle, draining, shutdown_timeout: settings.shutdown_timeout }))
+    Ok((server, RunningServer { address, addresses, handle, mount, shutdown_timeout: settings.shutdown_timeout }))
+}
+
+/// Creates the application of one worker: all routes and their middleware.
+pub(crate) fn app(
+    mount: Mount,
+) -> impl ServiceFactory<
+    Request,
+    Config = AppConfig,
+    Response = ServiceResponse<impl MessageBody + 'static>,
+    Error = actix_web::Error,
+    InitError = (),
+    Service: 'static,
+    Future: 'static,
+> + 'static {
+    let (Mount { api, draining, document }, mut table) = (mount, Table::new());
+    App::new()
+        .app_data(api.clone())
+        .app_data(draining)
+        .app_data(document)
+        .wrap(cors(&api.config.cors_origins))
+        .wrap(from_fn(envelope))
+        .wrap(TracingLogger::<RequestSpan>::new())
+        .wrap(from_fn(request_id))
+        .wrap_api()
+        .configure(|config| table.serve_api(config))
+        .build()
+        .configure(|config| table.serve_pages(config))
+        .default_service(actix_web::web::to(HttpResponse::NotFound))
+        .into_factory()
 }
 
 /// Wraps an accepted stream, and returns it with its peer's address.

@@ -115,7 +115,7 @@ fn print(adoption: &Adoption, out: &mut impl Write) -> std::io::Result<()> {
 pub(super) const VARIABLE: &str = "DATABASE_URL";
 
 /// Receives the final outcome of the migrations.
-pub(super) type Outcome = oneshot::Receiver<Result<(), MigrateError>>;
+pub(crate) type Outcome = oneshot::Receiver<Result<(), MigrateError>>;
 
 /// Maximum wait for PostgreSQL at the start before the server runs without it.
 const STARTUP_WAIT: Duration = Duration::from_secs(2);
@@ -126,7 +126,7 @@ const LOG_EVERY: u32 = 30;
 /// Brings the schema up to date, or fails on an old one if `AUTO_MIGRATE=false`. An unreachable PostgreSQL
 /// server does not stop the start: a thread keeps trying, and the service is unavailable until it
 /// succeeds. Returns the receiver of the outcome in that case, otherwise `None`.
-pub(super) async fn prepare(settings: &WithoutKeys, parts: &AppContext) -> anyhow::Result<Option<Outcome>> {
+pub(crate) async fn prepare(settings: &WithoutKeys, parts: &AppContext) -> anyhow::Result<Option<Outcome>> {
     let (auto_migrate, migrations) = (settings.database.auto_migrate, parts.database.migrations.clone());
     if matches!(settings.database.url, DatabaseUrl::Sqlite(_)) {
         ready(&*migrations, auto_migrate).context(VARIABLE)?;

@@ -48,13 +48,13 @@ fn use_case(settings: &WithoutKeys, parts: &AppContext) -> Purge {
 }
 
 /// Purges once per interval until dropped. A running step is finished first.
-pub(super) struct PurgeThread {
+pub(crate) struct PurgeThread {
     _stop: Option<Sender<()>>,
 }
 
 impl PurgeThread {
     /// Starts the purge thread, if the settings enable it.
-    pub(super) fn start(settings: &WithoutKeys, parts: &AppContext) -> io::Result<Self> {
+    pub(crate) fn start(settings: &WithoutKeys, parts: &AppContext) -> io::Result<Self> {
         let Some(interval) = settings.database.purge_interval else { return Ok(Self { _stop: None }) };
         let (stop, stopped) = channel();
         let (verb, random) = (use_case(settings, parts), u32::from_le_bytes(OsEntropy.array()));

@@ -197,7 +197,7 @@ async fn stopped(running: &RunningServer, server: JoinHandle<io::Result<()>>) ->
 }
 
 /// Waits for emails in delivery. An interrupted one is sent again later.
-async fn drain_mail(mail: Worker) {
+pub(crate) async fn drain_mail(mail: Worker) {
     let ended = async {
         while !mail.stop(Duration::ZERO) {
             sleep(MAIL_POLL).await;

@@ -44,7 +44,7 @@ impl Sources {
     /// # Errors
     /// If a file or a variable is not readable text, `portcullis.toml` has an unknown name, or a secret is
     /// set both as a value and as a file.
-    pub(crate) fn load(
+    pub fn load(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         folder: &Path,
     ) -> Result<Self, SettingsError> {
