@@ -111,6 +111,7 @@ async function removed(person) {
 // Autofill: the browser signs in without a press of the button.
 async function conditional(browser) {
   const person = await holder(browser, "autofill", {}, true);
+  await offersNothing(person);
   await signUp(person);
   await add(person);
   await person.press(passkeyButton, "/account/security?done=passkey_added");
@@ -119,6 +120,21 @@ async function conditional(browser) {
   await person.page.waitForURL(`${service}/account`);
   await person.displays(person.email);
   await person.context.close();
+}
+
+// A browser without a passkey refuses the request behind the autofill at once, which is no error of the person.
+async function offersNothing(person) {
+  await person.page.addInitScript(() => {
+    const get = navigator.credentials.get.bind(navigator.credentials);
+    navigator.credentials.get = (options) => {
+      const response = get(options);
+      response.catch(() => (window.isRefused = true));
+      return response;
+    };
+  });
+  await person.page.goto(`${service}/account/login`);
+  await person.page.waitForFunction(() => window.isRefused);
+  assert.equal(await person.page.locator(".problem:visible").count(), 0);
 }
 
 // A key that verifies no one, after the password.

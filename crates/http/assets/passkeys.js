@@ -62,7 +62,8 @@
     try {
       post(form, await navigator.credentials.get({ publicKey, mediation: "conditional", signal }));
     } catch (error) {
-      if (!signal.aborted) explain(form, error);
+      // A browser that has no passkey to offer reports it as a canceled dialog.
+      if (!signal.aborted && faults[error.name] !== "canceled") explain(form, error);
     }
   };
 
