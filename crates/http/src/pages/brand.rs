@@ -72,7 +72,7 @@ impl Site {
     /// Returns the variables. The logo is also the icon of the browser's tab.
     pub(super) fn new(brand: &Brand, has_providers: bool) -> Self {
         let (style, logo) = (brand.style.as_ref().map(|_| OWN_STYLE), brand.logo.as_ref().map(|_| LOGO));
-        Self { built_in_style: STYLE, style, logo, icon: logo.unwrap_or(ICON), has_providers }
+        Self { built_in_style: STYLE.name(), style, logo, icon: logo.unwrap_or_else(|| ICON.name()), has_providers }
     }
 }
 

@@ -135,7 +135,7 @@ impl<'a> Page<'a> {
             _ => "/account/login",
         };
         let site = Site::new(&Brand::default(), false);
-        let script = content.uses_passkeys().then_some(PASSKEYS);
+        let script = content.uses_passkeys().then(|| PASSKEYS.name());
         Self { language, folder: String::new(), site, script, error, content }.at(usual)
     }
 
