@@ -1,9 +1,9 @@
-// OpenID providers that are not ours: oidc-provider (panva), oidc-provider-mock (Authlib) and Canaille. Each runs on
-// another site than the service: on `localhost` if that is on 127.0.0.1, and the other way round.
+// OpenID providers that are not ours: oidc-provider (panva), oidc-provider-mock (Authlib), Canaille and LemonLDAP::NG
+// (Perl). Each runs on another site than the service: on `localhost` if that is on 127.0.0.1, and the other way round.
 
 import { spawn, spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -126,4 +126,85 @@ export async function signInAtCanaille(page, { login, password }) {
   await page.fill("input[name=password]", password);
   await page.click("form button[type=submit]:has-text('Sign in')");
   await page.click("button[name=answer][value=accept]");
+}
+
+// Starts the portal of LemonLDAP::NG with its built-in people and a client that must use PKCE. Its data are in the folder.
+export async function startLemonldap(folder, port, { id, secret, callback }) {
+  const origin = `http://localhost:${port}`;
+  const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const pem = (key, type) => key.export({ type, format: "pem" });
+  const place = (name) => {
+    mkdirSync(join(folder, name, "lock"), { recursive: true });
+    return join(folder, name);
+  };
+  const storage = (name) => ({ Directory: place(name), LockDirectory: join(folder, name, "lock") });
+  const options = {
+    ClientID: id,
+    ClientSecret: secret,
+    RedirectUris: callback,
+    IDTokenSignAlg: "RS256",
+    IDTokenForceClaims: 1,
+    RequirePKCE: 1,
+    BypassConsent: 1,
+  };
+  const prefixed = Object.entries(options).map(([name, value]) => [`oidcRPMetaDataOptions${name}`, value]);
+  const configuration = {
+    cfgNum: 1,
+    cfgDate: 1,
+    portal: `${origin}/`,
+    domain: "localhost",
+    cookieName: "lemonldap",
+    key: "a key of a test",
+    authentication: "Demo",
+    userDB: "Same",
+    passwordDB: "Demo",
+    registerDB: "Null",
+    demoExportedVars: { mail: "mail", uid: "uid" },
+    globalStorage: "Apache::Session::File",
+    globalStorageOptions: storage("sessions"),
+    persistentStorage: "Apache::Session::File",
+    persistentStorageOptions: storage("persistent"),
+    localSessionStorage: "",
+    locationRules: {},
+    issuerDBOpenIDConnectActivation: 1,
+    oidcServiceMetaDataIssuer: origin,
+    oidcServicePrivateKeySig: pem(privateKey, "pkcs8"),
+    oidcServicePublicKeySig: pem(publicKey, "spki"),
+    oidcServiceKeyIdSig: "one",
+    oidcServiceAllowAuthorizationCodeFlow: 1,
+    oidcRPMetaDataOptions: { portcullis: Object.fromEntries(prefixed) },
+    oidcRPMetaDataExportedVars: { portcullis: { email: "mail", email_verified: "verified;bool" } },
+    oidcRPMetaDataMacros: { portcullis: { verified: "1" } },
+  };
+  writeFileSync(join(place("configuration"), "lmConf-1.json"), JSON.stringify(configuration));
+  const ini = join(folder, "lemonldap-ng.ini");
+  const cache = `{ namespace => 'configuration', cache_root => '${place("cache")}' }`;
+  writeFileSync(
+    ini,
+    `[all]
+logLevel = error
+logger = Lemonldap::NG::Common::Logger::Std
+[configuration]
+type = File
+dirName = ${join(folder, "configuration")}
+localStorage = Cache::FileCache
+localStorageOptions = ${cache}
+[portal]
+templateDir = /usr/share/lemonldap-ng/portal/templates
+staticPrefix = /static
+languages = en
+`,
+  );
+  const portal = ["-MLemonldap::NG::Portal::Main", "-e", "Lemonldap::NG::Portal::Main->run({})"];
+  const server = ["--server", "HTTP::Server::PSGI", "--host", "127.0.0.1", "--port", port];
+  const env = { ...process.env, LLNG_DEFAULTCONFFILE: ini };
+  const lemonldap = spawn("plackup", [...server, ...portal], { cwd: folder, stdio: "ignore", env });
+  return started(lemonldap, "LemonLDAP::NG", port);
+}
+
+// Signs in at LemonLDAP::NG, whose built-in people have their names as passwords.
+export async function signInAtLemonldap(page, login) {
+  await page.fill("input[name=user]", login);
+  await page.fill("input[name=password]", login);
+  await page.click("form button[type=submit]");
 }

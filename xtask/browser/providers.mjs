@@ -1,10 +1,11 @@
 // Sign-in with real OpenID providers in a real browser: a person goes from an application over the service to a
 // provider's login page and back, and the application exchanges the code.
 //   node providers.mjs <URL of the service> <port of the app> <port of oidc-provider> <port of oidc-provider-mock>
-//     <port of the stubs> <port of Canaille> <folder of the Python programs> <key of the client at Apple>
+//     <port of the stubs> <port of Canaille> <port of LemonLDAP::NG> <folder of the Python programs>
+//     <key of the client at Apple>
 // NODE_MODULES names the folder in which playwright-core and oidc-provider are installed, CHROMIUM the browser. The
 // service knows the providers `query` and `posted` (oidc-provider), `mock` and `untrusted` (oidc-provider-mock),
-// `github`, `apple` and `microsoft` (stubs), `canaille`, and `unreachable`.
+// `github`, `apple` and `microsoft` (stubs), `canaille`, `lemonldap`, and `unreachable`.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -16,9 +17,9 @@ import * as servers from "./openid_servers.mjs";
 import { signInAtVendor, startVendors } from "./vendor_stubs.mjs";
 
 const { chromium } = createRequire(join(process.env.NODE_MODULES, "/"))("playwright-core");
-const [service, ...ports] = process.argv.slice(2, 8);
-const [appPort, oidcPort, mockPort, vendorPort, canaillePort] = ports.map(Number);
-const [programs, appleKey] = process.argv.slice(8);
+const [service, ...ports] = process.argv.slice(2, 9);
+const [appPort, oidcPort, mockPort, vendorPort, canaillePort, lemonldapPort] = ports.map(Number);
+const [programs, appleKey] = process.argv.slice(9);
 const { signInAtMock, signInAtOidcProvider } = servers;
 const password = "correct horse battery";
 const verified = (email) => ({ email, email_verified: true });
@@ -28,6 +29,7 @@ const claimsOf = (token) => JSON.parse(Buffer.from(token.split(".")[1], "base64u
 
 const vendors = ["github", "apple", "microsoft"];
 const ways = { mock: signInAtMock, untrusted: signInAtMock, canaille: servers.signInAtCanaille };
+ways.lemonldap = servers.signInAtLemonldap;
 for (const vendor of vendors) ways[vendor] = signInAtVendor;
 let flows = 0;
 
@@ -214,6 +216,16 @@ async function atCanaille(browser) {
   await context.close();
 }
 
+// Signs a person in at LemonLDAP::NG, twice: once with its form, once by the session that it keeps.
+async function atLemonldap(browser) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const { me, error } = await signIn(page, "lemonldap", "dwho");
+  assert.deepEqual([me?.email, me?.email_verified, error], ["dwho@badwolf.org", true, undefined]);
+  assert.equal((await signIn(page, "lemonldap")).me.id, me.id);
+  await context.close();
+}
+
 // Four tabs of one browser, which has no cookie yet, sign in at once, each with its own provider.
 async function tabs(browser) {
   const context = await browser.newContext();
@@ -281,6 +293,8 @@ try {
   const program = join(programs, "canaille");
   const canaille = { ...client("canaille"), secret: "secret-of-canaille" };
   running.push(await servers.startCanaille(program, dirname(appleKey), canaillePort, canaille, alan));
+  const lemonldap = { ...client("lemonldap"), secret: "secret-of-lemonldap" };
+  running.push(await servers.startLemonldap(join(dirname(appleKey), "lemonldap"), lemonldapPort, lemonldap));
   const ada = await signUp(browser);
   await signInAgain(browser, ada);
   await refusals(browser);
@@ -291,9 +305,10 @@ try {
   await linking(browser);
   await atVendors(browser);
   await atCanaille(browser);
+  await atLemonldap(browser);
   await tabs(browser);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  console.log(`${flows} flows with three providers and the stubs of three; ${seconds} s`);
+  console.log(`${flows} flows with four providers and the stubs of three; ${seconds} s`);
 } finally {
   await browser.close();
   app.server.close();

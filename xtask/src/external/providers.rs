@@ -1,21 +1,26 @@
 //! Signs people in with OpenID providers that are not ours, in a headless Chromium: `oidc-provider` (node),
-//! `oidc-provider-mock` and `canaille` (Python). GitHub, Apple and Microsoft are stubs. The checks are in
+//! `oidc-provider-mock` and `canaille` (Python), and LemonLDAP::NG (Perl). GitHub, Apple and Microsoft are stubs. The checks are in
 //! `xtask/browser/providers.mjs`.
 
 use super::{service::Service, tools};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use xtask::install::apt;
 use xtask::repository::{root, run};
 
 pub(crate) fn check() -> Result<()> {
     let (modules, chromium, python) = (tools::node()?, tools::chromium()?, tools::python()?);
-    let [app, oidc, mock, stubs, canaille, unused] = free_ports()?;
+    install_lemonldap()?;
+    let [app, oidc, mock, stubs, canaille, lemonldap, unused] = free_ports()?;
     let key = tools::scratch("external/apple")?.join("key.pem");
     create_key(&key)?;
     let mut settings = vec![
-        ("PROVIDERS".to_owned(), "query,posted,mock,untrusted,github,apple,microsoft,canaille,unreachable".to_owned()),
+        (
+            "PROVIDERS".to_owned(),
+            "query,posted,mock,untrusted,github,apple,microsoft,canaille,lemonldap,unreachable".to_owned(),
+        ),
         ("PROVIDER_PRIVATE_ADDRESSES".to_owned(), "true".to_owned()),
         ("PROVIDER_POSTED_RESPONSE_MODE".to_owned(), "form_post".to_owned()),
         ("PROVIDER_APPLE_TEAM_ID".to_owned(), "TEAM123".to_owned()),
@@ -33,12 +38,13 @@ pub(crate) fn check() -> Result<()> {
         ("apple", stubs, "/apple"),
         ("microsoft", stubs, "/microsoft/common/v2.0"),
         ("canaille", canaille, ""),
+        ("lemonldap", lemonldap, ""),
         ("unreachable", unused, ""),
     ];
     for (name, port, path) in issuers {
         let trust = if name == "untrusted" { "never" } else { "verified" };
-        // Authlib does not decode the secret (RFC 6749 §2.3.1), so Canaille's has no space.
-        let space = if name == "canaille" { "-" } else { " " };
+        // Canaille and LemonLDAP::NG do not decode the secret (RFC 6749 §2.3.1), so theirs has no space.
+        let space = if matches!(name, "canaille" | "lemonldap") { "-" } else { " " };
         let values = [
             ("ISSUER", format!("http://localhost:{port}{path}")),
             ("CLIENT_ID", name.to_owned()),
@@ -54,10 +60,42 @@ pub(crate) fn check() -> Result<()> {
     let service = Service::start_with("providers", &settings)?;
     let mut people = Command::new("node");
     people.arg(root().join("xtask/browser/providers.mjs")).arg(service.url());
-    people.args([app, oidc, mock, stubs, canaille].map(|port| port.to_string()));
+    people.args([app, oidc, mock, stubs, canaille, lemonldap].map(|port| port.to_string()));
     people.arg(python).arg(key);
     people.env("NODE_MODULES", modules).env("CHROMIUM", chromium);
     run("sign-in with providers in the browser", &mut people)
+}
+
+/// Installs the portal of LemonLDAP::NG with what its OpenID Connect needs, if it is missing. Its recommended packages
+/// would bring a web server.
+fn install_lemonldap() -> Result<()> {
+    const PORTAL: &str = "liblemonldap-ng-portal-perl";
+    const NEEDED: [&str; 14] = [
+        PORTAL,
+        "libplack-perl",
+        "libcrypt-openssl-rsa-perl",
+        "libcrypt-openssl-x509-perl",
+        "libcrypt-openssl-bignum-perl",
+        "libstring-random-perl",
+        "libio-string-perl",
+        "libgd-perl",
+        "libgd-securityimage-perl",
+        "libimage-magick-perl",
+        "libconvert-base32-perl",
+        "libipc-run-perl",
+        "libmime-tools-perl",
+        "libunicode-string-perl",
+    ];
+    let is_there = || {
+        let mut perl = Command::new("perl");
+        perl.args(["-MLemonldap::NG::Portal::Issuer::OpenIDConnect", "-MPlack", "-MGD", "-MImage::Magick", "-e1"]);
+        perl.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    };
+    if !is_there() && apt::available() {
+        NEEDED.into_iter().try_for_each(apt::install_without_start)?;
+    }
+    ensure!(is_there(), "LemonLDAP::NG is needed: install your system's packages {}", NEEDED.join(" "));
+    Ok(())
 }
 
 /// Creates the key that signs the client secrets for Apple.
@@ -65,13 +103,13 @@ fn create_key(file: &Path) -> Result<()> {
     tools::program("openssl", "openssl")?;
     let mut openssl = Command::new("openssl");
     openssl.args(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out"]).arg(file);
-    run("openssl genpkey", openssl.stderr(std::process::Stdio::null()))
+    run("openssl genpkey", openssl.stderr(Stdio::null()))
 }
 
 /// Returns ports on which nothing listens.
-fn free_ports() -> Result<[u16; 6]> {
+fn free_ports() -> Result<[u16; 7]> {
     let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let listeners = [bind()?, bind()?, bind()?, bind()?, bind()?, bind()?];
-    let [a, b, c, d, e, f] = listeners.map(|listener| listener.local_addr().map(|address| address.port()));
-    Ok([a?, b?, c?, d?, e?, f?])
+    let listeners = [bind()?, bind()?, bind()?, bind()?, bind()?, bind()?, bind()?];
+    let [a, b, c, d, e, f, g] = listeners.map(|listener| listener.local_addr().map(|address| address.port()));
+    Ok([a?, b?, c?, d?, e?, f?, g?])
 }
