@@ -167,12 +167,15 @@ impl Fields {
 
     /// Reads a required code of a second factor. An empty one counts as missing.
     pub(crate) fn required_code(&mut self, member: Member, parse: fn(&str) -> FactorCode) -> Option<FactorCode> {
+        self.note(member, || json!({ "minLength": 1 }));
         let text = self.string(member)?;
         if text.is_empty() { self.push_error(member, "missing", "Field required") } else { Some(parse(&text)) }
     }
 
     /// Reads the name of a second factor.
     pub(crate) fn factor_name(&mut self, member: Member) -> Option<FactorName> {
+        const ONE_LINE: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
+        self.note(member, || json!({ "minLength": 1, "maxLength": FactorName::MAX_CHARS, "pattern": ONE_LINE }));
         let text = self.string(member)?;
         match FactorName::parse(&text) {
             Some(name) => Some(name),

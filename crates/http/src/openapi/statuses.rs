@@ -77,7 +77,9 @@ fn response(operation: &str, codes: &[ErrorCode], bearer: bool) -> Value {
         headers.insert("Accept-Encoding".to_owned(), header("AcceptEncoding"));
     }
     if bearer && codes.contains(&ErrorCode::TokenInvalid) {
-        headers.insert("WWW-Authenticate".to_owned(), header("WwwAuthenticate"));
+        let always = !codes.contains(&ErrorCode::InvalidCredentials);
+        let challenge = if always { header("WwwAuthenticate") } else { token_challenge() };
+        headers.insert("WWW-Authenticate".to_owned(), challenge);
     }
     if codes.contains(&ErrorCode::StepUpRequired) {
         headers.insert("WWW-Authenticate".to_owned(), step_up_challenge());
@@ -91,6 +93,15 @@ fn response(operation: &str, codes: &[ErrorCode], bearer: bool) -> Value {
             "application/json": { "schema": schema("ErrorResponse"), "examples": examples },
             "application/problem+json": { "schema": schema("ProblemDocument") },
         },
+    })
+}
+
+/// Challenge of a response that may also mean a wrong password, which has none.
+fn token_challenge() -> Value {
+    json!({
+        "description": "Authentication challenge (RFC 6750); not with `AUTH_INVALID_CREDENTIALS`.",
+        "required": false,
+        "schema": { "type": "string", "example": "Bearer error=\"invalid_token\"" },
     })
 }
 
