@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use portcullis_ports::{Clock, Entropy};
+use portcullis_telemetry::ProcessUsage;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::time::{Duration, Instant};
 
@@ -87,6 +88,24 @@ pub(crate) fn raise_fd_limit() -> anyhow::Result<()> {
 /// Returns the hard limit of file descriptors.
 pub(crate) fn fd_limit() -> u64 {
     getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
+}
+
+/// Returns what the process uses, or `None` if `/proc` cannot be read. Reads only `/proc/self`: a unit with
+/// `ProcSubset=pid` has no more.
+pub(crate) fn process_usage() -> Option<ProcessUsage> {
+    let memory = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: f64 = memory.split_whitespace().nth(1)?.parse().ok()?;
+    let page_size = u32::try_from(rustix::param::page_size()).ok()?;
+    // The folder is a descriptor itself while it is read.
+    let open = std::fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1);
+    let limit = getrlimit(Resource::Nofile).current.and_then(|limit| u32::try_from(limit).ok());
+    let cpu = Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime)).ok()?;
+    Some(ProcessUsage {
+        cpu_seconds: cpu.as_secs_f64(),
+        resident_bytes: pages * f64::from(page_size),
+        open_fds: f64::from(u32::try_from(open).ok()?),
+        max_fds: limit.map_or(f64::INFINITY, f64::from),
+    })
 }
 
 /// Niceness of hash threads: high enough that short requests run first, low enough that other programs

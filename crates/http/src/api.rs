@@ -4,7 +4,7 @@ use crate::errors::ApiError;
 use crate::lanes::{BatchLane, Lane, OutboundLanes};
 use crate::limits::{ForwardedHeader, TrustedProxies};
 use crate::pages::{Brand, PageRenderer};
-use crate::request_metrics::RequestObserver;
+use crate::request_metrics::{LoginObserver, RequestObserver};
 use crate::tokens::TokenCookies;
 use actix_web::web::Data;
 use portcullis_domain::keys::PublicKey;
@@ -74,6 +74,8 @@ pub struct Api {
     pub pages: Arc<dyn PageRenderer>,
     /// Observer of finished requests, if any.
     pub observer: Option<Arc<dyn RequestObserver>>,
+    /// Observer of logins by password.
+    pub logins: Arc<dyn LoginObserver>,
     /// HTTP configuration.
     pub config: HttpConfig,
 }

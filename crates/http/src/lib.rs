@@ -44,6 +44,6 @@ pub use metrics_server::serve_metrics;
 pub use mount::{Mount, MountedScope};
 pub use openapi::document;
 pub use pages::{Brand, Logo, Page, PageRenderer};
-pub use request_metrics::{METHODS, ROUTES, RequestObserver, RequestRecord};
+pub use request_metrics::{LoginObserver, METHODS, ROUTES, RequestObserver, RequestRecord};
 pub use server::{RunningServer, ServerSettings, bind, start};
 pub use tokens::TokenCookies;

@@ -1,4 +1,4 @@
-//! Metrics of finished requests. Labels are indexes into fixed lists, so that client input never
+//! Metrics of finished requests and logins. Labels are indexes into fixed lists, so that client input never
 //! becomes one.
 
 use crate::api::Api;
@@ -6,6 +6,7 @@ use crate::routes::Table;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
+use portcullis_domain::ErrorCode;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -35,6 +36,18 @@ pub struct RequestRecord {
 pub trait RequestObserver: Send + Sync {
     /// Called for every finished request.
     fn on_response(&self, request: RequestRecord);
+}
+
+/// Observer of logins by password, at the API and on the pages. Implementations must not block.
+pub trait LoginObserver: Send + Sync {
+    /// Called for every login, also if it was refused before the password was checked. Not called for
+    /// invalid input.
+    fn on_login(&self, outcome: Result<(), ErrorCode>);
+}
+
+/// Ignores all logins.
+impl LoginObserver for () {
+    fn on_login(&self, _: Result<(), ErrorCode>) {}
 }
 
 /// Timer of a request that is observed.

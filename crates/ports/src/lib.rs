@@ -40,7 +40,9 @@ pub use limits::{
 pub use mail::{
     MailId, MailRenderer, Mailer, MailerError, OutboxCounts, OutboxNotifier, OutboxRepository, QueuedMail, RenderError,
 };
-pub use observers::{RefreshObserver, SecondFactorObserver, SecondFactorOutcome, SignInObserver};
+pub use observers::{
+    MailEvent, MailObserver, RefreshObserver, SecondFactorObserver, SecondFactorOutcome, SignInObserver,
+};
 pub use outbound::{OutboundError, OutboundHttp, OutboundRequest, OutboundResponse};
 pub use passkeys::{MalformedCredential, PasskeyRepository, PasskeyVerifier};
 pub use password::{HasherError, PasswordBlocklist, PasswordCheck, PasswordHasher};

@@ -1,5 +1,6 @@
 //! Observers of use-case decisions, for example for metrics.
 
+use portcullis_domain::mail::Occasion;
 use portcullis_domain::providers::{ProviderKind, SignInError};
 use portcullis_domain::tokens::Verdict;
 
@@ -66,4 +67,30 @@ impl SignInObserver for () {
     fn on_sign_in(&self, _: ProviderKind, _: Result<(), SignInError>) {}
 
     fn on_passkey(&self, _: bool) {}
+}
+
+/// Step in the delivery of an email.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailEvent {
+    /// The first attempt began.
+    Started,
+    /// The mail server accepted the email.
+    Sent,
+    /// An attempt failed; there will be another one.
+    Postponed,
+    /// The email was deleted unsent: it is no longer needed, or its address has spent its budget.
+    Dropped,
+    /// The email became dead: no more attempts.
+    Dead,
+}
+
+/// Observes the delivery of emails. Must not panic or block.
+pub trait MailObserver: Send + Sync {
+    /// Receives an event, after it was stored. A sent email is reported even if storing that failed.
+    fn on_mail(&self, occasion: Occasion, event: MailEvent);
+}
+
+/// Ignores all emails.
+impl MailObserver for () {
+    fn on_mail(&self, _: Occasion, _: MailEvent) {}
 }

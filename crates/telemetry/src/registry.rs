@@ -6,7 +6,7 @@ use prometheus::core::Collector;
 use prometheus::{Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 use std::fmt;
 
-/// Prefix of all metric names.
+/// Prefix of all names but those of the process.
 const NAMESPACE: &str = "portcullis";
 
 /// Error for a metric that could not be registered: its name is taken or invalid.
@@ -122,11 +122,11 @@ impl MetricsRegistry {
         Ok(gauge)
     }
 
-    fn add_sample(&self, sample: Sample) {
+    pub(crate) fn add_sample(&self, sample: Sample) {
         self.samples.lock().push(sample);
     }
 
-    fn register<C: Collector + Clone + 'static>(&self, metric: C) -> Result<C, MetricsError> {
+    pub(crate) fn register<C: Collector + Clone + 'static>(&self, metric: C) -> Result<C, MetricsError> {
         self.registry.register(Box::new(metric.clone()))?;
         Ok(metric)
     }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use chrono::DateTime;
+use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::Password;
 use portcullis_domain::tokens::Verdict;
 use portcullis_ports::{
@@ -11,13 +12,13 @@ use portcullis_ports::{
     StoreError, TxMode, TxOutcome,
 };
 use portcullis_telemetry::{
-    HasherMetrics, HttpMetrics, LaneMetrics, LimiterMetrics, Metered, MetricsRegistry, SecondFactorMetrics,
-    SignInMetrics, StoreMetrics, VerdictMetrics,
+    HasherMetrics, HttpMetrics, LaneMetrics, LimiterMetrics, LoginMetrics, MailMetrics, Metered, MetricsRegistry,
+    ProcessUsage, SecondFactorMetrics, SignInMetrics, StoreMetrics, VerdictMetrics,
 };
 use portcullis_testkit::prometheus::Page;
 use portcullis_testkit::{FixedClock, MemoryStore, PlainHasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 fn telemetry() -> MetricsRegistry {
@@ -44,7 +45,10 @@ fn all_metrics_together_are_a_page_without_a_fault() {
     let _limiter = LimiterMetrics::register(&telemetry).unwrap();
     let _verdicts = VerdictMetrics::register(&telemetry).unwrap();
     let _second_factors = SecondFactorMetrics::register(&telemetry).unwrap();
+    let _logins = LoginMetrics::register(&telemetry).unwrap();
+    let _mails = MailMetrics::register(&telemetry).unwrap();
     let _sign_ins = SignInMetrics::register(&telemetry).unwrap();
+    telemetry.process(DateTime::UNIX_EPOCH, || None).unwrap();
     Page::read(&telemetry.render()).unwrap();
     assert!(StoreMetrics::register(&telemetry).is_err(), "a name is taken once");
 }
@@ -125,6 +129,39 @@ fn attempts_at_second_factors_are_counted_by_outcome() {
     for (name, count) in [("right", 2.0), ("wrong", 3.0), ("limited", 1.0)] {
         shows(&telemetry, &format!("second_factors_total{{outcome=\"{name}\"}}"), count);
     }
+}
+
+#[test]
+fn logins_are_counted_by_outcome() {
+    let telemetry = telemetry();
+    let logins = LoginMetrics::register(&telemetry).unwrap();
+    let outcomes = ErrorCode::ALL.map(Err).into_iter().chain([Ok(()), Ok(())]);
+    outcomes.for_each(|outcome| logins.record(outcome));
+    let own = ["invalid_credentials", "email_unverified", "second_factor_required", "enrolment_required"];
+    for name in own.into_iter().chain(["rate_limited", "unavailable"]) {
+        shows(&telemetry, &format!("logins_total{{outcome=\"{name}\"}}"), 1.0);
+    }
+    shows(&telemetry, "logins_total{outcome=\"succeeded\"}", 2.0);
+    shows(&telemetry, "logins_total{outcome=\"failed\"}", 12.0);
+}
+
+#[test]
+fn process_metrics_have_standard_names_and_never_go_back() {
+    let (telemetry, usage) = (telemetry(), Arc::new(Mutex::new(None)));
+    let read = usage.clone();
+    let start = DateTime::from_timestamp(1_700_000_000, 250_000_000).unwrap();
+    telemetry.process(start, move || *read.lock().unwrap()).unwrap();
+    let page = |cpu_seconds, resident_bytes| {
+        *usage.lock().unwrap() = Some(ProcessUsage { cpu_seconds, resident_bytes, open_fds: 9.0, max_fds: 64.0 });
+        Page::read(&telemetry.render()).unwrap()
+    };
+    let first = page(1.5, 8192.0);
+    assert_eq!(first.value("process_cpu_seconds_total"), Some(1.5));
+    assert_eq!(first.value("process_start_time_seconds"), Some(1_700_000_000.25));
+    assert_eq!((first.value("process_open_fds"), first.value("process_max_fds")), (Some(9.0), Some(64.0)));
+    let second = page(1.25, 4096.0);
+    assert_eq!(second.value("process_cpu_seconds_total"), Some(1.5), "a counter");
+    assert_eq!(second.value("process_resident_memory_bytes"), Some(4096.0), "a gauge");
 }
 
 #[test]

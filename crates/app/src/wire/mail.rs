@@ -56,7 +56,8 @@ impl MailService {
         let (links, mailer) = (settings.mail.links.clone(), self.mailer);
         let (load, due) = (parts.metrics.outbox()?, Mutex::default());
         let count = Count { verb: CountMail { store: store.clone() }, load, due };
-        let verb = DeliverMail { store, outbox, links, renderer, mailer, limits, clock: clock.clone() };
+        let observer = parts.metrics.mails()?;
+        let verb = DeliverMail { store, outbox, links, renderer, mailer, limits, observer, clock: clock.clone() };
         let job = DeliveryJob { verb, circuit, count, clock, failing: AtomicBool::new(false) };
         let threads = if settings.mail.server.is_some() { THREADS } else { FOLDER_THREADS };
         let pace = WorkerSettings { threads, poll: POLL_INTERVAL, delay: SEND_DELAY };

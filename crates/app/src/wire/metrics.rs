@@ -1,18 +1,20 @@
 //! Wraps ports in metrics decorators and registers the gauges and counters of the metrics page.
 //! Without `METRICS_ADDR` nothing is counted and nothing is decorated.
 
+use crate::system;
 use anyhow::Context;
 use parking_lot::Mutex;
 use portcullis_diesel::Database;
+use portcullis_domain::ErrorCode;
 use portcullis_domain::health::CircuitState;
-use portcullis_http::{LaneLoad, LaneObserver, METHODS, ROUTES, RequestObserver, RequestRecord};
+use portcullis_http::{LaneLoad, LaneObserver, LoginObserver, METHODS, ROUTES, RequestObserver, RequestRecord};
 use portcullis_ports::{
-    CircuitMonitor, Clock, OutboxCounts, PasswordHasher, RateLimiter, RefreshObserver, SecondFactorObserver,
-    SignInObserver, Store,
+    CircuitMonitor, Clock, MailObserver, OutboxCounts, PasswordHasher, RateLimiter, RefreshObserver,
+    SecondFactorObserver, SignInObserver, Store,
 };
 use portcullis_telemetry::{
-    HasherMetrics, HttpMetrics, LaneMetrics, LimiterMetrics, Metered, MetricsRegistry, SecondFactorMetrics,
-    SignInMetrics, StoreMetrics, VerdictMetrics,
+    HasherMetrics, HttpMetrics, LaneMetrics, LimiterMetrics, LoginMetrics, MailMetrics, Metered, MetricsRegistry,
+    SecondFactorMetrics, SignInMetrics, StoreMetrics, VerdictMetrics,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,6 +37,10 @@ impl Metrics {
             return Ok(Self(None));
         }
         let telemetry = Arc::new(MetricsRegistry::new(env!("CARGO_PKG_VERSION"))?);
+        // Without /proc there is nothing to read.
+        if system::process_usage().is_some() {
+            telemetry.process(clock.now(), system::process_usage)?;
+        }
         Ok(Self(Some(Inner { telemetry, clock: clock.clone() })))
     }
 
@@ -83,6 +89,16 @@ impl Metrics {
     pub(crate) fn sign_ins(&self) -> anyhow::Result<Arc<dyn SignInObserver>> {
         let Some(kept) = &self.0 else { return Ok(Arc::new(())) };
         Ok(Arc::new(SignInMetrics::register(&kept.telemetry)?))
+    }
+
+    pub(crate) fn logins(&self) -> anyhow::Result<Arc<dyn LoginObserver>> {
+        let Some(kept) = &self.0 else { return Ok(Arc::new(())) };
+        Ok(Arc::new(LoginObserverImpl(LoginMetrics::register(&kept.telemetry)?)))
+    }
+
+    pub(crate) fn mails(&self) -> anyhow::Result<Arc<dyn MailObserver>> {
+        let Some(kept) = &self.0 else { return Ok(Arc::new(())) };
+        Ok(Arc::new(MailMetrics::register(&kept.telemetry)?))
     }
 
     pub(crate) fn requests(&self) -> anyhow::Result<Option<Arc<dyn RequestObserver>>> {
@@ -188,6 +204,15 @@ struct RequestMetrics(HttpMetrics);
 impl RequestObserver for RequestMetrics {
     fn on_response(&self, request: RequestRecord) {
         self.0.record(request.route, request.method, request.status, request.took);
+    }
+}
+
+/// Records logins that `http` reports.
+struct LoginObserverImpl(LoginMetrics);
+
+impl LoginObserver for LoginObserverImpl {
+    fn on_login(&self, outcome: Result<(), ErrorCode>) {
+        self.0.record(outcome);
     }
 }
 

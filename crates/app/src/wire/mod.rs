@@ -122,6 +122,7 @@ pub fn api(settings: &Settings, base: &Base, operation: Operation) -> anyhow::Re
         lanes: operation.lanes(settings, &refresh, &authenticate)?,
         pages: Arc::new(PageTemplates(base.renderer.clone())),
         observer: metrics.requests()?,
+        logins: metrics.logins()?,
         config: http(settings),
         refresh,
         authenticate,

@@ -52,7 +52,14 @@ async fn login(
 }
 
 /// Counts and executes a login. Returns the call that succeeded, which may be that of an unknown device.
-pub(crate) async fn log_in(mut call: Call<'_>, input: PasswordLogin) -> Result<(LoggedIn, Call<'_>), ApiError> {
+pub(crate) async fn log_in(call: Call<'_>, input: PasswordLogin) -> Result<(LoggedIn, Call<'_>), ApiError> {
+    let logins = &call.api.logins;
+    let outcome = attempt(call, input).await;
+    logins.on_login(outcome.as_ref().map(drop).map_err(|error| error.code));
+    outcome
+}
+
+async fn attempt(mut call: Call<'_>, input: PasswordLogin) -> Result<(LoggedIn, Call<'_>), ApiError> {
     let input = Arc::new(input);
     loop {
         if let Some(logged_in) = call.counted(|api| &api.log_in, Arc::clone(&input), CallLane::Crypto).await? {

@@ -9,7 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::limits::{Budget, LimitSubject};
 use portcullis_domain::mail::{DEFAULT_RETRY_POLICY, Occasion, RetryDecision};
 use portcullis_ports::{
-    Clock, MailId, MailRenderer, Mailer, MailerError, QueuedMail, RenderError, Store, StoreError, StoreExt,
+    Clock, MailEvent, MailId, MailObserver, MailRenderer, Mailer, MailerError, QueuedMail, RenderError, Store,
+    StoreError, StoreExt,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +54,8 @@ pub struct DeliverMail {
     pub mailer: Arc<dyn Mailer>,
     /// Limit on emails to one address.
     pub limits: Arc<Limits>,
+    /// Observer of the outcomes.
+    pub observer: Arc<dyn MailObserver>,
     /// Clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -80,12 +83,15 @@ impl DeliverMail {
             }
             Ok(Some((mail, letter)))
         })?;
+        if let Some((mail, _)) = taken.as_ref().filter(|(mail, _)| mail.tries == 1) {
+            self.observe(mail, MailEvent::Started);
+        }
         match taken {
             None => Ok(DeliveryOutcome::Idle),
-            Some((mail, None)) => Ok(dropped(&mail)),
+            Some((mail, None)) => Ok(self.dropped(&mail)),
             Some((mail, Some(letter))) if !self.is_affordable(&mail, &letter) => {
                 self.store.write(|tx| tx.outbox().remove(mail.id, mail.tries))?;
-                Ok(dropped(&mail))
+                Ok(self.dropped(&mail))
             }
             Some((mail, Some(letter))) => self.settle(&mail, self.send(&letter)),
         }
@@ -162,6 +168,7 @@ impl DeliverMail {
             Ok(true) => tracing::info!(target: MAIL_LOG, mail_id, occasion, user_id, "Mail sent"),
             _ => tracing::warn!(target: MAIL_LOG, mail_id, occasion, user_id, "Mail sent, and may be sent again"),
         }
+        self.observe(mail, MailEvent::Sent);
         settled?;
         Ok(DeliveryOutcome::Sent(mail.id))
     }
@@ -176,6 +183,7 @@ impl DeliverMail {
         self.store.write(|tx| tx.outbox().postpone(mail.id, mail.tries, due_at, &reason))?;
         let (mail_id, occasion, tries) = (mail.id.0, mail.mail.occasion.as_str(), mail.tries);
         tracing::warn!(target: MAIL_LOG, mail_id, occasion, tries, reason, "Mail not sent yet");
+        self.observe(mail, MailEvent::Postponed);
         Ok(DeliveryOutcome::Postponed(mail.id, due_at))
     }
 
@@ -184,11 +192,17 @@ impl DeliverMail {
         let (mail_id, occasion, tries) = (mail.id.0, mail.mail.occasion.as_str(), mail.tries);
         let user_id = mail.mail.user_id.map(|id| id.get());
         tracing::error!(target: MAIL_LOG, mail_id, occasion, user_id, tries, reason, "Mail given up");
+        self.observe(mail, MailEvent::Dead);
         Ok(DeliveryOutcome::GaveUp(mail.id))
     }
-}
 
-fn dropped(mail: &QueuedMail) -> DeliveryOutcome {
-    tracing::debug!(target: MAIL_LOG, mail_id = mail.id.0, occasion = mail.mail.occasion.as_str(), "Mail dropped");
-    DeliveryOutcome::Dropped(mail.id)
+    fn dropped(&self, mail: &QueuedMail) -> DeliveryOutcome {
+        tracing::debug!(target: MAIL_LOG, mail_id = mail.id.0, occasion = mail.mail.occasion.as_str(), "Mail dropped");
+        self.observe(mail, MailEvent::Dropped);
+        DeliveryOutcome::Dropped(mail.id)
+    }
+
+    fn observe(&self, mail: &QueuedMail, event: MailEvent) {
+        self.observer.on_mail(mail.mail.occasion, event);
+    }
 }

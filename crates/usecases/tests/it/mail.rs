@@ -5,13 +5,14 @@ use crate::mail_fixtures::{Call, all_at_once, token_in, told};
 use crate::world::World;
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::ErrorCode;
+use portcullis_domain::mail::Occasion;
 use portcullis_domain::registration::{EmailAddress, UserId};
 use portcullis_domain::verification::Purpose;
-use portcullis_ports::{Clock, MailId, MailerError, StoreError, StoreExt};
-use portcullis_usecases::mail::DeliveryOutcome;
+use portcullis_ports::{Clock, MailEvent, MailId, MailObserver, MailerError, StoreError, StoreExt};
+use portcullis_usecases::mail::{DeliverMail, DeliveryOutcome};
 use portcullis_usecases::tokens::TokenPair;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 fn away() -> MailerError {
@@ -125,6 +126,41 @@ fn waits_double_for_a_day_and_then_somebody_is_told() {
     assert_eq!(world.retrying().run(id).unwrap_err().code(), ErrorCode::NotFound);
     let links = worded(&world);
     assert!(world.verify(&token_in(links.last().unwrap().1.as_ref().unwrap())).is_ok());
+}
+
+#[derive(Default)]
+struct Events(Mutex<Vec<MailEvent>>);
+
+impl MailObserver for Events {
+    fn on_mail(&self, occasion: Occasion, event: MailEvent) {
+        assert_eq!(occasion, Occasion::VerifyEmail);
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+#[test]
+fn observer_receives_every_step_of_an_email() {
+    use MailEvent::{Dead, Dropped, Postponed, Sent, Started};
+    let refused = || MailerError::Refused("550 no such user".to_owned());
+    for (failures, verifies, expected) in [
+        (vec![], false, vec![Started, Sent]),
+        (vec![away()], false, vec![Started, Postponed, Sent]),
+        (vec![away(), refused()], false, vec![Started, Postponed, Dead]),
+        (vec![away()], true, vec![Started, Postponed, Dropped]),
+    ] {
+        let (world, events) = (World::new(), Arc::new(Events::default()));
+        let delivery = DeliverMail { observer: events.clone(), ..world.delivery() };
+        world.register("ada@example.org", "correct horse").unwrap();
+        world.mailbox.fail(failures);
+        delivery.deliver_next().unwrap();
+        if verifies {
+            world.verify(&token_in(worded(&world)[0].1.as_ref().unwrap())).unwrap();
+        }
+        world.pass(TimeDelta::minutes(1));
+        delivery.deliver_next().unwrap();
+        assert_eq!(delivery.deliver_next().unwrap(), DeliveryOutcome::Idle);
+        assert_eq!(*events.0.lock().unwrap(), expected);
+    }
 }
 
 #[test]

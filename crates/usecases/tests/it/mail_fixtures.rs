@@ -125,6 +125,7 @@ impl World {
             renderer: self.mailbox.clone(),
             mailer: self.mailbox.clone(),
             limits: self.limits.clone(),
+            observer: Arc::new(()),
             clock: self.clock.clone(),
         }
     }

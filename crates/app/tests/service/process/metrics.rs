@@ -3,6 +3,7 @@
 use crate::harness::calls::agent;
 use crate::prelude::*;
 use std::net::TcpListener;
+use std::time::UNIX_EPOCH;
 
 on_both_databases!(the_page_counts_exactly_what_happened);
 
@@ -71,6 +72,10 @@ fn the_page_counts_exactly_what_happened(backend: Backend) {
     assert_eq!(times, f64::from(requests.iter().map(|(_, count)| count).sum::<u32>()));
     let verdicts = expected(&[("{verdict=\"rotated\"}", 1), ("{verdict=\"raced\"}", 1)]);
     assert_eq!(metrics.counts("portcullis_refresh_verdicts_total"), verdicts);
+    let logins = expected(&[("{outcome=\"succeeded\"}", 1), ("{outcome=\"invalid_credentials\"}", 2)]);
+    assert_eq!(metrics.counts("portcullis_logins_total"), logins);
+    let mails = ["sent", "started"].map(|event| (format!("{{event=\"{event}\",occasion=\"verify_email\"}}"), 1));
+    assert_eq!(metrics.counts("portcullis_mails_total"), mails);
     let hashes = [("hash", 1.0), ("verify", 2.0), ("stand_in", 1.0)];
     for (operation, count) in hashes {
         let series = format!("portcullis_password_hash_duration_seconds_count{{operation=\"{operation}\"}}");
@@ -121,6 +126,29 @@ fn attempts_at_second_factors_are_counted_by_outcome() {
     service.login_with(&enrolled.account, &enrolled.codes[1]).expect(429);
     let counts = expected(&[("{outcome=\"right\"}", 2), ("{outcome=\"wrong\"}", 5), ("{outcome=\"limited\"}", 1)]);
     assert_eq!(metrics.counts("portcullis_second_factors_total"), counts);
+}
+
+#[test]
+fn the_process_is_measured_as_the_kernel_does() {
+    let (service, metrics) = service(Backend::Sqlite);
+    service.session();
+    let page = metrics.page();
+    let value = |name: &str| page.value(&format!("process_{name}")).unwrap();
+    let proc = format!("/proc/{}", service.process_id());
+    let stat = std::fs::read_to_string(format!("{proc}/stat")).unwrap();
+    let ticks: Vec<f64> = stat.split(' ').skip(13).take(2).map(|ticks| ticks.parse().unwrap()).collect();
+    assert!((value("cpu_seconds_total") - (ticks[0] + ticks[1]) / 100.0).abs() < 1.0, "{stat}");
+    let status = std::fs::read_to_string(format!("{proc}/status")).unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let resident: f64 = resident.split_whitespace().next().unwrap().parse().unwrap();
+    assert!((value("resident_memory_bytes") / (resident * 1024.0) - 1.0).abs() < 0.2, "{resident} KiB");
+    let open = std::fs::read_dir(format!("{proc}/fd")).unwrap().count() as f64;
+    assert!((value("open_fds") - open).abs() < 8.0, "{open} descriptors");
+    let limits = std::fs::read_to_string(format!("{proc}/limits")).unwrap();
+    let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    assert_eq!(limit.split_whitespace().next(), Some(value("max_fds").to_string().as_str()));
+    let started = std::fs::metadata(&proc).unwrap().modified().unwrap().duration_since(UNIX_EPOCH).unwrap();
+    assert!((value("start_time_seconds") - started.as_secs_f64()).abs() < 10.0);
 }
 
 #[test]

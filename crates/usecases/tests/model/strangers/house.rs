@@ -279,6 +279,7 @@ impl House {
             renderer: mailbox.clone(),
             mailer: mailbox.clone(),
             limits: self.limits.clone(),
+            observer: Arc::new(()),
             clock: self.clock.clone(),
         };
         while verb.deliver_next().unwrap() != DeliveryOutcome::Idle {}
