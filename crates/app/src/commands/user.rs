@@ -54,6 +54,7 @@ pub(crate) enum UserAction {
     /// Use it only if the owner of the address set the password: the password and the sessions stay. The link
     /// in a verification email gives the account to the owner instead, and locks out anyone else who
     /// registered with the address.
+    #[command(visible_alias = "verify")]
     VerifyEmail(UserArg),
     /// Set a new password and end all sessions
     SetPassword {

@@ -115,7 +115,7 @@ fn an_operator_vouches_for_an_address(backend: Backend) {
     let service = backend.service().set("REQUIRE_VERIFIED_EMAIL", "true").start();
     let account = service.account();
     service.login(&account.email, &account.password).expect_error(403, "AUTH_EMAIL_UNVERIFIED");
-    let told = done(&service.database, &format!("user verify-email {}", account.email));
+    let told = done(&service.database, &format!("user verify {}", account.email));
     assert!(told.starts_with(&format!("Verified the email address of account {}", account.id)), "{told}");
     assert!(told.contains("password and sessions stay"), "{told}");
     service.login(&account.email, &account.password).expect(200);
