@@ -12,8 +12,8 @@ use xtask::repository::{cargo, cargo_debug, run, tools};
 #[derive(clap::Args)]
 pub(crate) struct Check {
     /// Also run the tests of the alert rules, schemathesis, the linters of the API document, the browser
-    /// tests, the authenticator apps, the passkeys of other implementations, the files in `deploy` and the
-    /// fuzz targets
+    /// tests, the authenticator apps, the passkeys of other implementations, the files in `deploy`, the
+    /// dashboard and the fuzz targets
     #[arg(long)]
     full: bool,
     /// Only these gates
@@ -35,7 +35,7 @@ const GATES: [Gate; 8] = [
     ("deny", deny::check),
 ];
 
-const FULL: [Gate; 11] = [
+const FULL: [Gate; 12] = [
     ("alerts", external::alerts::check),
     ("schemathesis", external::schemathesis::check),
     ("lint_document", external::lint_document::check),
@@ -46,6 +46,7 @@ const FULL: [Gate; 11] = [
     ("authenticators", external::authenticators::check),
     ("passkeys", external::passkeys::check),
     ("deploy", external::deploy::check),
+    ("dashboard", external::dashboard::check),
     ("fuzz", fuzz::check),
 ];
 

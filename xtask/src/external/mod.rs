@@ -5,6 +5,7 @@ pub(crate) mod alerts;
 pub(crate) mod authenticators;
 pub(crate) mod browser;
 pub(crate) mod cookies;
+pub(crate) mod dashboard;
 pub(crate) mod deploy;
 pub(crate) mod lint_document;
 pub(crate) mod pages;
