@@ -23,6 +23,8 @@ use portcullis_usecases::login::LoggedIn;
 use portcullis_usecases::sessions::PageCookieValue;
 use portcullis_usecases::tokens::{Authenticated, TokenError};
 
+const LOGIN: &str = "login";
+const REAUTHENTICATE: &str = "reauthenticate";
 const PAGE: &str = "portcullis_page";
 /// The same where `PUBLIC_URL` is https. A sibling host cannot set it.
 const SECURE_PAGE: &str = "__Host-portcullis_page";
@@ -42,7 +44,7 @@ impl FromRequest for PageSession {
             let response = match Self::find(&request, &api).await {
                 Ok(Some(session)) if api.sessions.page.admits(&session.0) => return Ok(session),
                 // The sign-in page says what is missing.
-                Ok(_) => ask(&request, &api, "login"),
+                Ok(_) => ask(&request, &api, LOGIN),
                 Err(error) => unavailable(&request, &api, error),
             };
             Err(InternalError::from_response("no session of the pages", response).into())
@@ -101,16 +103,20 @@ pub(crate) async fn renew_cookie(
 /// Returns the response to a failed call that asks for recent authentication if that is missing, and for a sign-in if
 /// the session has ended. `None` for other errors.
 pub(crate) fn detour(request: &HttpRequest, api: &Api, error: &ApiError) -> Option<HttpResponse> {
-    match error.code {
-        ErrorCode::StepUpRequired => Some(reauthenticate(request, api)),
-        ErrorCode::TokenRevoked => Some(ask(request, api, "login")),
+    page_for(error.code).map(|page| ask(request, api, page))
+}
+
+const fn page_for(code: ErrorCode) -> Option<&'static str> {
+    match code {
+        ErrorCode::StepUpRequired => Some(REAUTHENTICATE),
+        ErrorCode::TokenRevoked => Some(LOGIN),
         _ => None,
     }
 }
 
 /// Sends the browser to the page that asks for recent authentication, which comes back.
 pub(crate) fn reauthenticate(request: &HttpRequest, api: &Api) -> HttpResponse {
-    ask(request, api, "reauthenticate")
+    ask(request, api, REAUTHENTICATE)
 }
 
 /// Sends the browser to another account page, which comes back to this one with `GET`.
@@ -166,4 +172,20 @@ fn build(api: &Api, PageCookieValue { value, lifetime }: &PageCookieValue) -> Op
     cookie.set_same_site(SameSite::Lax);
     cookie.set_max_age(lifetime.map(|lifetime| Duration::seconds(lifetime.num_seconds())));
     HeaderValue::from_str(&cookie.to_string()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_that_ends_meanwhile_leads_to_the_sign_in() {
+        for (code, page) in [
+            (ErrorCode::TokenRevoked, Some("login")),
+            (ErrorCode::StepUpRequired, Some("reauthenticate")),
+            (ErrorCode::Unavailable, None),
+        ] {
+            assert_eq!(page_for(code), page);
+        }
+    }
 }

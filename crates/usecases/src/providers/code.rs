@@ -112,8 +112,7 @@ impl ExchangeCode {
     /// Returns the session of the account pages that the code continues, if any. A code ends with that session.
     fn page(&self, code: &SignInCode, tx: &mut dyn Tx) -> Result<Option<Session>, UseCaseError<CodeReason>> {
         let Some(id) = code.page_session else { return Ok(None) };
-        let page = tx.sessions().find(id)?.filter(|page| page.user_id == code.user_id);
-        let page = page.filter(|page| {
+        let page = tx.sessions().find(id)?.filter(|page| {
             let state = self.gate.beginning.sessions.state(page, self.clock.now());
             state == SessionState::Active && page.authentication.is_some()
         });

@@ -125,6 +125,7 @@ fn c5_9_without_the_first_factor_there_is_no_second(site: Site) {
     site.change_password(&pair.access, &enrolled.account.password, crate::accounts::NEW).has_status(200);
     let reply = visitor.submit(FACTOR, &[("code", &code())]);
     assert_eq!(reply.location(), "login?error=flow_expired");
+    assert!(!visitor.jar.contains_key("__Host-portcullis_challenge"), "the dead token is deleted");
     assert_eq!(visitor.follow(&reply).problem(200), "The sign-in took too long. Please sign in again.");
 }
 

@@ -1,6 +1,6 @@
 //! Hosted sign-in: an app sends a person to the pages and gets a code.
 
-use super::{BACK, PAGE, Site, VERIFIER, Visitor, app_query, code_in, query};
+use super::{BACK, PAGE, Site, VERIFIER, Visitor, app_query, code_in, query, with_apps};
 use crate::harness::mfa::texts;
 use crate::prelude::*;
 
@@ -13,6 +13,7 @@ on_both_databases!(
     c5_13_a_code_works_once_for_its_app_alone,
     c5_14_no_link_signs_a_person_in_to_an_app,
     c5_14_the_button_works_for_the_account_it_names,
+    c5_14_presses_of_the_button_are_limited,
     c5_15_the_parameters_survive_every_detour,
 );
 
@@ -223,6 +224,17 @@ fn c5_14_the_button_works_for_the_account_it_names(site: Site) {
     visitor.submit("/account/logout", &[]);
     let reply = visitor.submit(&path, &[("account", &ada.id.to_string())]);
     assert!(reply.location().starts_with("login?redirect_uri="), "{}", reply.location());
+}
+
+fn c5_14_presses_of_the_button_are_limited(backend: Backend) {
+    let service =
+        with_apps(backend.service()).set("RATE_LIMIT_ENABLED", "true").set("RATE_LIMIT_SOURCE", "4/1h").start();
+    let account = service.account();
+    let mut visitor = Visitor::signed_in(&service, &account);
+    let path = format!("/account/login{}", app_query());
+    let press = || visitor.submit(&path, &[("account", &account.id.to_string())]).status;
+    let statuses: Vec<_> = std::iter::repeat_with(press).take(4).collect();
+    assert_eq!((statuses[0], statuses[3]), (200, 429), "{statuses:?}");
 }
 
 fn c5_15_the_parameters_survive_every_detour(site: Site) {

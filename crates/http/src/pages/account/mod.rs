@@ -118,13 +118,9 @@ impl<'a> PageContext<'a> {
     }
 }
 
-/// Sends the browser elsewhere. The URL may have a code, so nothing may store or leak it.
+/// Sends the browser elsewhere. The URL may have a code, which the headers of every response protect.
 pub(crate) fn see_other(url: &str) -> HttpResponse {
-    let mut response = HttpResponse::build(StatusCode::SEE_OTHER)
-        .insert_header((header::LOCATION, url))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((header::REFERRER_POLICY, "no-referrer"))
-        .finish();
+    let mut response = HttpResponse::build(StatusCode::SEE_OTHER).insert_header((header::LOCATION, url)).finish();
     response.extensions_mut().insert(SkipEnvelope);
     response
 }

@@ -13,8 +13,6 @@ use portcullis_usecases::providers::CodeExchange;
 
 /// Time for which a browser remembers where it goes on after an email: longer than a link to reset a password lasts.
 const DETOUR: Duration = Duration::hours(1);
-/// Maximum length of a remembered target. Browsers drop a cookie of more than 4,096 bytes.
-const MAX_TARGET: usize = 3_500;
 
 /// Cookie of a sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,11 +74,11 @@ pub(super) fn detour(request: &HttpRequest, api: &Api) -> Target {
     Target::parse(&query, &api.providers.providers.redirect_uris).unwrap_or(Target::Page(None))
 }
 
-/// Remembers a target, unless it is that of the account.
+/// Remembers a target, unless it is that of the account. Browsers drop a cookie of more than 4,096 bytes.
 pub(super) fn set_detour(api: &Api, target: &Target, response: &mut HttpResponse) {
     let query = target.query();
     let query = query.trim_start_matches('?');
-    if !query.is_empty() && query.len() <= MAX_TARGET {
+    if !query.is_empty() {
         set(api, Kind::Detour, query, DETOUR, response);
     }
 }
