@@ -43,6 +43,7 @@ struct FactorRow {
     name: Stored<String>,
     secret: Stored<Vec<u8>>,
     last_step: Option<Stored<i64>>,
+    set_up_by: Option<Stored<String>>,
     created_at: Stored<DateTime<Utc>>,
     confirmed_at: Option<Stored<DateTime<Utc>>>,
     last_used_at: Option<Stored<DateTime<Utc>>>,
@@ -64,6 +65,7 @@ impl TryFrom<FactorRow> for TotpFactor {
             name: FactorName::from_stored(at.read("name", row.name)?),
             secret: SealedSecret::new(at.read("secret", row.secret)?),
             last_step: last_step.map(TimeStep::new),
+            set_up_by: row.set_up_by.map(|text| at.session("set_up_by", text)).transpose()?,
             created_at: at.read("created_at", row.created_at)?,
             confirmed_at: row.confirmed_at.map(|time| at.read("confirmed_at", time)).transpose()?,
             last_used_at: row.last_used_at.map(|time| at.read("last_used_at", time)).transpose()?,
@@ -134,15 +136,16 @@ impl FactorRepository for Transaction<'_> {
     /// The unique index on pending factors decides races. diesel has no conflict target with a condition on
     /// SQLite.
     fn replace_pending(&mut self, factor: &TotpFactor) -> Result<(), StoreError> {
-        let upsert = "INSERT INTO totp_factors (factor_id, user_id, name, secret, created_at) \
-            VALUES (?, ?, ?, ?, ?) ON CONFLICT (user_id) WHERE confirmed_at IS NULL DO UPDATE SET \
+        let upsert = "INSERT INTO totp_factors (factor_id, user_id, name, secret, set_up_by, created_at) \
+            VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (user_id) WHERE confirmed_at IS NULL DO UPDATE SET \
             factor_id = excluded.factor_id, name = excluded.name, secret = excluded.secret, \
-            created_at = excluded.created_at";
+            set_up_by = excluded.set_up_by, created_at = excluded.created_at";
         let values = [
             Value::Text(Some(factor.id.to_string())),
             factor.user_id.get().into(),
             Value::Text(Some(factor.name.as_str().to_owned())),
             Value::Bytes(factor.secret.as_bytes().to_vec()),
+            Value::Text(factor.set_up_by.map(|id| id.to_string())),
             DbTimestamp::new(factor.created_at).into(),
         ];
         self.change(Statement::<()>::new(upsert, values)).map(drop)

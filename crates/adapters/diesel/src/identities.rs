@@ -24,6 +24,7 @@ struct IdentityRow {
     subject: Stored<String>,
     provider: Stored<String>,
     email: Option<Stored<String>>,
+    set_up_by: Option<Stored<String>>,
     created_at: Stored<DateTime<Utc>>,
     last_used_at: Option<Stored<DateTime<Utc>>>,
 }
@@ -41,6 +42,7 @@ impl TryFrom<IdentityRow> for Identity {
             key: IdentityKey { issuer: at.read("issuer", row.issuer)?, subject: at.read("subject", row.subject)? },
             provider: provider.ok_or_else(|| at.corrupt("provider", "not a provider name"))?,
             email: row.email.map(|email| at.read("email", email)).transpose()?,
+            set_up_by: row.set_up_by.map(|text| at.session("set_up_by", text)).transpose()?,
             created_at: at.read("created_at", row.created_at)?,
             last_used_at: row.last_used_at.map(|time| at.read("last_used_at", time)).transpose()?,
         })
@@ -57,6 +59,7 @@ struct NewIdentityRow<'a> {
     subject: &'a str,
     provider: &'a str,
     email: Option<&'a str>,
+    set_up_by: Option<String>,
     created_at: DbTimestamp,
     last_used_at: Option<DbTimestamp>,
 }
@@ -70,6 +73,7 @@ impl<'a> NewIdentityRow<'a> {
             subject: &identity.key.subject,
             provider: identity.provider.as_str(),
             email: identity.email.as_deref(),
+            set_up_by: identity.set_up_by.map(|id| id.to_string()),
             created_at: DbTimestamp::new(identity.created_at),
             last_used_at: identity.last_used_at.map(DbTimestamp::new),
         }

@@ -35,6 +35,7 @@ struct PasskeyRow {
     transports: Stored<String>,
     name: Stored<String>,
     second_factor: Stored<bool>,
+    set_up_by: Option<Stored<String>>,
     created_at: Stored<DateTime<Utc>>,
     last_used_at: Option<Stored<DateTime<Utc>>>,
 }
@@ -65,6 +66,7 @@ impl TryFrom<PasskeyRow> for Passkey {
             transports: transports.split_ascii_whitespace().map(str::to_owned).collect(),
             name: FactorName::from_stored(at.read("name", row.name)?),
             second_factor: at.read("second_factor", row.second_factor)?,
+            set_up_by: row.set_up_by.map(|text| at.session("set_up_by", text)).transpose()?,
             created_at: at.read("created_at", row.created_at)?,
             last_used_at: row.last_used_at.map(|time| at.read("last_used_at", time)).transpose()?,
         })
@@ -88,6 +90,7 @@ struct NewPasskeyRow<'a> {
     transports: String,
     name: &'a str,
     second_factor: bool,
+    set_up_by: Option<String>,
     created_at: DbTimestamp,
     last_used_at: Option<DbTimestamp>,
 }
@@ -108,6 +111,7 @@ impl<'a> NewPasskeyRow<'a> {
             transports: passkey.transports.join(" "),
             name: passkey.name.as_str(),
             second_factor: passkey.second_factor,
+            set_up_by: passkey.set_up_by.map(|id| id.to_string()),
             created_at: DbTimestamp::new(passkey.created_at),
             last_used_at: passkey.last_used_at.map(DbTimestamp::new),
         }

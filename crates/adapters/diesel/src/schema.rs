@@ -135,6 +135,7 @@ diesel::table! {
         secret -> Binary,
         /// Null until the factor is confirmed.
         last_step -> Nullable<BigInt>,
+        set_up_by -> Nullable<Text>,
         created_at -> UtcTime,
         confirmed_at -> Nullable<UtcTime>,
         last_used_at -> Nullable<UtcTime>,
@@ -190,6 +191,7 @@ diesel::table! {
         transports -> Text,
         name -> Text,
         second_factor -> Bool,
+        set_up_by -> Nullable<Text>,
         created_at -> UtcTime,
         last_used_at -> Nullable<UtcTime>,
     }
@@ -218,6 +220,7 @@ diesel::table! {
         subject -> Text,
         provider -> Text,
         email -> Nullable<Text>,
+        set_up_by -> Nullable<Text>,
         created_at -> UtcTime,
         last_used_at -> Nullable<UtcTime>,
     }

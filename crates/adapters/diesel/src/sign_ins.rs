@@ -12,7 +12,6 @@ use diesel::dsl::auto_type;
 use diesel::prelude::*;
 use portcullis_domain::providers::{SignInCode, SignInCodeDigest, SignInFlow, StateDigest};
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::SessionId;
 use portcullis_ports::{SignInRepository, StoreError};
 
 /// Row of a flow.
@@ -63,18 +62,14 @@ impl TryFrom<CodeRow> for SignInCode {
 
     fn try_from(row: CodeRow) -> Result<Self, StoreError> {
         let at = RowRef { table: "sign_in_codes", id: row.id };
-        let sid = |column, text| {
-            let id = SessionId::parse(&at.read::<String>(column, text)?);
-            id.ok_or_else(|| at.corrupt(column, "not a session identifier"))
-        };
         Ok(Self {
             digest: SignInCodeDigest::new(at.code("digest", row.digest)?),
             user_id: UserId::new(at.read("user_id", row.user_id)?),
-            session_id: sid("sid", row.sid)?,
+            session_id: at.session("sid", row.sid)?,
             challenge: at.code("challenge", row.challenge)?,
             redirect_uri: at.read("redirect_uri", row.redirect_uri)?,
             multi_factor: at.read("multi_factor", row.multi_factor)?,
-            page_session: row.page_sid.map(|text| sid("page_sid", text)).transpose()?,
+            page_session: row.page_sid.map(|text| at.session("page_sid", text)).transpose()?,
             expires_at: at.read("expires_at", row.expires_at)?,
             used_at: row.used_at.map(|time| at.read("used_at", time)).transpose()?,
         })

@@ -7,6 +7,7 @@ use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::pg::{Pg, PgValue};
 use diesel::sql_types::{BigInt, Binary, Bool, Text};
 use diesel::sqlite::{Sqlite, SqliteType};
+use portcullis_domain::sessions::SessionId;
 use portcullis_ports::StoreError;
 
 /// SQLite value of a column.
@@ -37,6 +38,11 @@ impl RowRef {
 
     pub(crate) fn read<T>(self, column: &'static str, value: Stored<T>) -> Result<T, StoreError> {
         value.0.map_err(|reason| self.corrupt(column, reason))
+    }
+
+    /// Reads the id of a session.
+    pub(crate) fn session(self, column: &'static str, value: Stored<String>) -> Result<SessionId, StoreError> {
+        SessionId::parse(&self.read(column, value)?).ok_or_else(|| self.corrupt(column, "not a session identifier"))
     }
 
     /// Reads a 32-byte digest or keyed hash.

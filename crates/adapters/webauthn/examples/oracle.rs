@@ -134,6 +134,7 @@ fn stored(key: &Value) -> Passkey {
         transports: Vec::new(),
         name: default_name(),
         second_factor: false,
+        set_up_by: None,
         created_at: chrono::DateTime::UNIX_EPOCH,
         last_used_at: None,
     }

@@ -2,6 +2,7 @@
 
 use super::{FactorId, TimeStep};
 use crate::registration::UserId;
+use crate::sessions::SessionId;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::fmt;
 
@@ -115,6 +116,9 @@ pub struct TotpFactor {
     pub secret: SealedSecret,
     /// Last accepted time step; `None` until the factor is confirmed.
     pub last_step: Option<TimeStep>,
+    /// Session that set it up; `None` if that is unknown or was a sign-in. The first verification of the email
+    /// address removes what the sessions of other browsers set up.
+    pub set_up_by: Option<SessionId>,
     /// Creation time, in UTC.
     pub created_at: DateTime<Utc>,
     /// Time of the confirmation by a code, in UTC; `None` for a pending factor.
@@ -133,7 +137,17 @@ impl TotpFactor {
         secret: SealedSecret,
         created_at: DateTime<Utc>,
     ) -> Self {
-        Self { id, user_id, name, secret, last_step: None, created_at, confirmed_at: None, last_used_at: None }
+        Self {
+            id,
+            user_id,
+            name,
+            secret,
+            last_step: None,
+            set_up_by: None,
+            created_at,
+            confirmed_at: None,
+            last_used_at: None,
+        }
     }
 
     /// Returns whether the owner confirmed the factor with a code.

@@ -43,7 +43,7 @@ impl RelyingParty {
     /// #     credential_id: credential_id.clone(), public_key: vec![], algorithm: Algorithm::Es256,
     /// #     rp_id: "example.org".into(), counter: 7, flags: AuthenticatorFlags(5), discoverable: true,
     /// #     aaguid: Aaguid([0; 16]), transports: vec![], name: default_name(), second_factor: false,
-    /// #     created_at: chrono::DateTime::UNIX_EPOCH, last_used_at: None };
+    /// #     set_up_by: None, created_at: chrono::DateTime::UNIX_EPOCH, last_used_at: None };
     /// # let handle = UserHandle::from_random([7; 32]);
     /// # let client_data = ClientData { kind: "webauthn.get".into(), challenge: vec![],
     /// #     origin: "https://login.example.org".into(), cross_origin: false };
@@ -178,6 +178,7 @@ mod tests {
             transports: vec![],
             name: default_name(),
             second_factor: false,
+            set_up_by: None,
             created_at: chrono::DateTime::UNIX_EPOCH,
             last_used_at: None,
         }

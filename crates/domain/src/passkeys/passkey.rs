@@ -5,6 +5,7 @@ use crate::login::{Method, Methods};
 use crate::mfa::FactorName;
 use crate::public_id::public_id;
 use crate::registration::UserId;
+use crate::sessions::SessionId;
 use chrono::{DateTime, Utc};
 
 /// Maximum number of passkeys of an account.
@@ -58,6 +59,9 @@ pub struct Passkey {
     pub name: FactorName,
     /// True if it is only a second factor.
     pub second_factor: bool,
+    /// Session that set it up; `None` if that is unknown or was a sign-in. The first verification of the email
+    /// address removes what the sessions of other browsers set up.
+    pub set_up_by: Option<SessionId>,
     /// Creation time, in UTC.
     pub created_at: DateTime<Utc>,
     /// Time of the last sign-in, in UTC; `None` if never.

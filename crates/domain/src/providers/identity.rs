@@ -2,6 +2,7 @@
 
 use crate::public_id::public_id;
 use crate::registration::{EmailAddress, UserId};
+use crate::sessions::SessionId;
 use chrono::{DateTime, Utc};
 use std::fmt;
 
@@ -88,6 +89,9 @@ pub struct Identity {
     pub provider: ProviderName,
     /// Email address that the provider reported last, for display only. At most 254 characters.
     pub email: Option<String>,
+    /// Session that set it up; `None` if that is unknown or was a sign-in. The first verification of the email
+    /// address removes what the sessions of other browsers set up.
+    pub set_up_by: Option<SessionId>,
     /// Time of the link, in UTC.
     pub created_at: DateTime<Utc>,
     /// Time of the last sign-in, in UTC.

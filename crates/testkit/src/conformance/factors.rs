@@ -224,7 +224,8 @@ fn sealed(number: u8) -> SealedSecret {
 
 /// Returns a pending factor of an account.
 pub(super) fn pending(user: &User, number: u8) -> TotpFactor {
-    TotpFactor::new(factor_id(number), user.id, FactorName::default(), sealed(number), at(0))
+    let factor = TotpFactor::new(factor_id(number), user.id, FactorName::default(), sealed(number), at(0));
+    TotpFactor { set_up_by: number.is_multiple_of(2).then(|| SessionId::from_random([number; 16])), ..factor }
 }
 
 /// Returns a device that is trusted from `number` seconds before the fixed time until `seconds` after it.

@@ -187,6 +187,7 @@ pub(super) fn identity(user: &User, number: u8) -> Identity {
         key: IdentityKey { issuer: "https://accounts.example.com".to_owned(), subject: number.to_string() },
         provider: provider(),
         email: Some(format!("K\u{e4}se{number}@example.com")),
+        set_up_by: number.is_multiple_of(2).then(|| SessionId::from_random([number; 16])),
         created_at: at(i64::from(number)),
         last_used_at: None,
     }

@@ -212,6 +212,7 @@ pub(super) fn passkey(user: &User, number: u8) -> Passkey {
         transports: Vec::new(),
         name: portcullis_domain::passkeys::default_name(),
         second_factor: false,
+        set_up_by: number.is_multiple_of(2).then(|| SessionId::from_random([number; 16])),
         created_at: at(i64::from(number)),
         last_used_at: None,
     }

@@ -89,6 +89,7 @@ impl FactorRepository for Transaction {
             factor.secret.clone(),
             factor.created_at.trunc_subsecs(6),
         );
+        let pending = TotpFactor { set_up_by: factor.set_up_by, ..pending };
         factors.totp.insert(RowCursor(factors.last_row), pending);
         Ok(())
     }

@@ -66,7 +66,10 @@ impl EnrolTotp {
         let now = self.clock.now().trunc_subsecs(6);
         let (id, secret) = (FactorId::from_random(self.entropy.array()), TotpSecret::from_random(self.entropy.array()));
         let sealed = self.sealer.seal(&sealing_context(&id), secret.expose()).map_err(DependencyError::from)?;
-        let factor = TotpFactor::new(id, user.id, input.name, SealedSecret::new(sealed), now);
+        let mut factor = TotpFactor::new(id, user.id, input.name, SealedSecret::new(sealed), now);
+        if let Enrollee::Session(session) = &input.enrollee {
+            factor.set_up_by = session.session_id;
+        }
         self.challenges.store.write(|tx| {
             match &input.enrollee {
                 Enrollee::Session(caller) => drop(self.step_up.require(caller, tx)?),

@@ -93,6 +93,7 @@ impl AddPasskey {
             transports: registration.transports,
             name,
             second_factor,
+            set_up_by: session.session_id,
             created_at: at,
             last_used_at: None,
         };

@@ -200,8 +200,7 @@ impl CompleteSignIn {
         let gone = || StoreError::Failed("the provider is no longer configured".to_owned());
         let provider = self.providers.find(details.provider.as_str()).ok_or_else(gone)?;
         let secret = SignInSecret::from_random(self.entropy.array());
-        let link_to = details.link.map(|(user_id, _)| user_id);
-        let signed_in = SignedIn { provider, profile, link_to, again: details.again, caller };
+        let signed_in = SignedIn { provider, profile, link_to: details.link, again: details.again, caller };
         let session_id = SessionId::from_random(self.entropy.array());
         let verifier = CodeVerifier::from_random(self.entropy.array());
         let challenge = details.challenge.unwrap_or_else(|| verifier.challenge());

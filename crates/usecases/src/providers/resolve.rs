@@ -14,7 +14,7 @@ use portcullis_domain::login::{Credentials, Owner};
 use portcullis_domain::mail::{NewMail, Occasion};
 use portcullis_domain::providers::{Identity, IdentityId, Link, LinkRejection, LinkingFacts, ProviderProfile};
 use portcullis_domain::registration::{NewUser, User, UserId};
-use portcullis_domain::sessions::{EndReason, KeepSessions};
+use portcullis_domain::sessions::{EndReason, KeepSessions, SessionId};
 use portcullis_ports::{Clock, Entropy, EntropyExt, PasswordHasher, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
@@ -61,8 +61,8 @@ pub struct ResolveAccount {
 pub(super) struct SignedIn<'a> {
     pub(super) provider: &'a Provider,
     pub(super) profile: &'a ProviderProfile,
-    /// Account that began the flow to link the identity.
-    pub(super) link_to: Option<UserId>,
+    /// Account that began the flow to link the identity, and its session.
+    pub(super) link_to: Option<(UserId, SessionId)>,
     /// Account that began the flow to authenticate again.
     pub(super) again: Option<UserId>,
     pub(super) caller: &'a Caller,
@@ -215,6 +215,7 @@ impl ResolveAccount {
             key: signed_in.profile.key.clone(),
             provider: signed_in.provider.name.clone(),
             email: email_text(signed_in.profile),
+            set_up_by: signed_in.link_to.map(|(_, session)| session),
             created_at: at,
             last_used_at: Some(at),
         }
@@ -232,7 +233,7 @@ fn facts(signed_in: &SignedIn<'_>, at: DateTime<Utc>, tx: &mut dyn Tx) -> Result
         None => None,
     };
     let link_to = match signed_in.link_to {
-        Some(id) => tx.users().find(id)?,
+        Some((id, _)) => tx.users().find(id)?,
         None => None,
     };
     let (mut accounts, mut is_reserved) = (Vec::new(), false);

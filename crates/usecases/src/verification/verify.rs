@@ -9,7 +9,7 @@ use crate::failure::{Reason, UseCaseError};
 use crate::limits::{Admission, Attempt, DeviceCookies, LimitError};
 use crate::login::{MAX_ATTEMPTS, Reauthentication, hash_contention};
 use crate::mail::{MailCause, Outbox};
-use crate::recovery::{remove_all_methods, remove_sign_in_methods};
+use crate::recovery::{remove_all_methods, remove_foreign_methods, remove_sign_in_methods};
 use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::login::Owner;
@@ -197,20 +197,19 @@ impl VerifyEmail {
         Ok(verified)
     }
 
-    /// Removes the identities and passkeys of an account that the token claims: someone else may have set them up,
-    /// unless the caller is logged in. Also removes the second factors at the first verification. Those of a
-    /// verified account stay: otherwise a thief of the password could remove them by a change of the address.
-    /// Notifies the verified address.
+    /// Removes the identities and passkeys of an account that the token claims: someone else may have set them up.
+    /// Also removes the second factors at the first verification. Those of a verified account stay: otherwise a
+    /// thief of the password could remove them by a change of the address. If the caller is logged in, removes only
+    /// what other browsers set up. Notifies the verified address.
     fn remove_unproven(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        if redemption.keep == KeepSessions::default() {
-            let (owner, notices) = (redemption.notified(), (&*self.outbox, &redemption.cause));
-            if redemption.found.email_verified_at.is_none() {
-                remove_all_methods(owner, notices, tx)?;
-            } else {
-                remove_sign_in_methods(&owner.user, notices, tx)?;
-            }
+        let (owner, notices) = (redemption.notified(), (&*self.outbox, &redemption.cause));
+        let is_first = redemption.found.email_verified_at.is_none();
+        match (redemption.keep == KeepSessions::default(), is_first) {
+            (true, true) => remove_all_methods(owner, notices, tx).map(drop),
+            (true, false) => remove_sign_in_methods(&owner.user, notices, tx),
+            (false, true) => remove_foreign_methods(owner, &redemption.keep, notices, tx),
+            (false, false) => Ok(()),
         }
-        Ok(())
     }
 
     fn change(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {

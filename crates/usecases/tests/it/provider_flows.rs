@@ -148,6 +148,7 @@ impl Flows {
             key: key(subject),
             provider: ProviderName::parse("corp").unwrap(),
             email: None,
+            set_up_by: None,
             created_at: self.world.clock.now(),
             last_used_at: None,
         };

@@ -40,6 +40,7 @@ fn link(world: &World, user_id: UserId) {
         key: IdentityKey::new("https://id.example.org", "248289761001").unwrap(),
         provider: ProviderName::parse("corp").unwrap(),
         email: None,
+        set_up_by: None,
         created_at: world.clock.now(),
         last_used_at: None,
     };
@@ -78,6 +79,7 @@ impl World {
             transports: Vec::new(),
             name: default_name(),
             second_factor,
+            set_up_by: None,
             created_at: self.clock.now(),
             last_used_at: None,
         };

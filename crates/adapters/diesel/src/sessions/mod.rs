@@ -26,7 +26,7 @@ use portcullis_domain::sessions::{
 use portcullis_ports::{
     BearerIdentity, ListedSession, ResolvedBearer, RowCursor, RowRange, SessionCutoffs, SessionRepository, StoreError,
 };
-use rows::{EventRow, ListedRow, NewSessionRow, authentication, listed, read_sid};
+use rows::{EventRow, ListedRow, NewSessionRow, authentication, listed};
 use statements::{KeepFilter, record, revoke_all_but, revoke_of_session};
 
 /// Returns the kinds of events that count as use of a session.
@@ -140,7 +140,7 @@ impl SessionRepository for Transaction<'_> {
             .limit(i64::from(limit))
             .select((sessions::id, sessions::sid));
         let rows = self.load::<(i64, Stored<String>)>(query)?;
-        rows.into_iter().map(|(id, sid)| read_sid(RowRef { table: "sessions", id }, sid)).collect()
+        rows.into_iter().map(|(id, sid)| RowRef { table: "sessions", id }.session("sid", sid)).collect()
     }
 
     fn recent_clients(&mut self, user_id: UserId, limit: u32) -> Result<Vec<ClientInfo>, StoreError> {

@@ -7,9 +7,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use portcullis_domain::login::{Authentication, Methods};
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::{
-    ClientInfo, DeviceHash, EventKind, Session, SessionEvent, SessionId, SourceHash, UserAgent,
-};
+use portcullis_domain::sessions::{ClientInfo, DeviceHash, EventKind, Session, SessionEvent, SourceHash, UserAgent};
 use portcullis_ports::{ListedSession, StoreError};
 
 /// Columns that determine a session's state.
@@ -27,10 +25,6 @@ pub(crate) struct SessionRow {
     methods: Option<Stored<String>>,
 }
 
-pub(super) fn read_sid(at: RowRef, sid: Stored<String>) -> Result<SessionId, StoreError> {
-    SessionId::parse(&at.read("sid", sid)?).ok_or_else(|| at.corrupt("sid", "not a session identifier"))
-}
-
 impl TryFrom<SessionRow> for Session {
     type Error = StoreError;
 
@@ -40,7 +34,7 @@ impl TryFrom<SessionRow> for Session {
         let methods = row.methods.map(|names| at.read("methods", names)).transpose()?.unwrap_or_default();
         let methods = Methods::from_amr(methods.split(' '));
         Ok(Self {
-            id: read_sid(at, row.sid)?,
+            id: at.session("sid", row.sid)?,
             user_id: UserId::new(at.read("user_id", row.user_id)?),
             started_at: at.read("created_at", row.created_at)?,
             ended_at: row.ended_at.map(|time| at.read("ended_at", time)).transpose()?,

@@ -156,6 +156,7 @@ pub(crate) fn passkey(user_id: UserId) -> Passkey {
         transports: Vec::new(),
         name: default_name(),
         second_factor: false,
+        set_up_by: None,
         created_at: now(),
         last_used_at: None,
     }
@@ -169,6 +170,7 @@ pub(crate) fn identity(user_id: UserId) -> Identity {
         key: IdentityKey::new("https://accounts.example.com", "7").unwrap(),
         provider: ProviderName::parse("corp").unwrap(),
         email: None,
+        set_up_by: None,
         created_at: now(),
         last_used_at: None,
     }

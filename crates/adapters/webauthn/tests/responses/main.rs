@@ -51,6 +51,7 @@ fn stored(new: &Registration, algorithm: Algorithm) -> Passkey {
         transports: new.transports.clone(),
         name: default_name(),
         second_factor: false,
+        set_up_by: None,
         created_at: chrono::DateTime::UNIX_EPOCH,
         last_used_at: None,
     }

@@ -6,6 +6,7 @@ use crate::prelude::*;
 on_both_databases!(
     c0_14_a_strangers_factor_ends_with_the_first_verification,
     c0_14_the_browser_that_verifies_keeps_its_factor,
+    c0_14_another_browsers_factor_ends_with_the_first_verification,
     c0_15_a_reset_while_unverified_ends_factors,
     c0_16_a_reset_of_a_verified_account_keeps_the_factor,
     c0_6_neither_reset_nor_verification_begins_a_session,
@@ -42,6 +43,27 @@ fn c0_14_the_browser_that_verifies_keeps_its_factor(service: &Service) {
     service.renewed(&enrolled.pair);
     service.challenge(&enrolled.account);
     service.login_with(&enrolled.account, &enrolled.codes[0]).expect(200);
+}
+
+fn c0_14_another_browsers_factor_ends_with_the_first_verification(service: &Service) {
+    for keeps_one in [false, true] {
+        let enrolled = service.enrolled();
+        let own = service.sign_in_fully(&enrolled);
+        let factor = keeps_one.then(|| service.add_factor(&own.access).0);
+        let body = json!({"token": service.verification_token(&enrolled.account)});
+        service.tell("POST", "/auth/email/verify", &own.access, &body).expect(200);
+        service.renewed(&own);
+        if let Some(factor) = factor {
+            assert_eq!(service.rows_of(&enrolled.account, "totp_factors"), 1);
+            assert_eq!(service.rows_of(&enrolled.account, "recovery_codes"), 0, "the other browser has seen them");
+            service
+                .login_with(&enrolled.account, &service.fresh_code(&Enrolled { app: factor, ..enrolled.clone() }))
+                .expect(200);
+        } else {
+            service.expect_no_factor(&enrolled.account);
+            service.sign_in(&enrolled.account);
+        }
+    }
 }
 
 fn c0_15_a_reset_while_unverified_ends_factors(service: &Service) {

@@ -8,6 +8,7 @@ use crate::providers::{self, Person};
 on_both_databases!(
     c2_29_a_strangers_passkeys_end_with_the_first_verification,
     c2_29_the_browser_that_verifies_keeps_its_passkeys,
+    c2_29_another_browsers_passkey_ends_with_the_first_verification,
     c2_29_a_reset_removes_passkeys_that_sign_in_on_request,
     c2_29_reclaiming_ends_passkeys,
     c2_29_an_operator_removes_second_factors,
@@ -48,6 +49,19 @@ fn c2_29_the_browser_that_verifies_keeps_its_passkeys(home: &Home) {
     home.tell("POST", "/auth/email/verify", &holder.pair.access, &body).expect(200);
     home.sign_in_with(&mut holder.passkey.key).expect(200);
     assert_eq!(holder.details()["methods"], json!(["passkey", "recovery_code"]));
+}
+
+fn c2_29_another_browsers_passkey_ends_with_the_first_verification(home: &Home) {
+    let (account, other) = home.session();
+    let mut foreign = home.add_passkey(&other).key;
+    let own = home.sign_in(&account);
+    let mut kept = home.add_passkey(&own).key;
+    let body = json!({"token": home.verification_token(&account)});
+    home.tell("POST", "/auth/email/verify", &own.access, &body).expect(200);
+    home.sign_in_with(&mut foreign).unknown_passkey();
+    home.sign_in_with(&mut kept).expect(200);
+    home.expect_ended(&other);
+    home.renewed(&own);
 }
 
 fn c2_29_a_reset_removes_passkeys_that_sign_in_on_request(home: &Home) {

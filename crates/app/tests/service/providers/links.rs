@@ -12,6 +12,7 @@ on_both_databases!(
     c3_12_an_identity_of_another_account_is_taken,
     c3_12_an_identity_of_the_same_account_stays,
     c3_27_a_link_has_listed_members,
+    c3_34_another_browsers_identity_ends_with_the_first_verification,
 );
 
 /// Browser that is logged in.
@@ -235,4 +236,16 @@ fn c3_27_a_link_has_listed_members(home: &'static Home) {
     link("corp", &session.pair.refresh, good.clone()).invalid();
     home.authenticated_earlier(&session.pair, 660);
     link("corp", &session.pair.access, good).step_up();
+}
+
+fn c3_34_another_browsers_identity_ends_with_the_first_verification(home: &'static Home) {
+    let account = home.account();
+    let (foreign, kept) = (Person::fresh(), Person::fresh());
+    let (other, own) = (Session::of(home, &account), Session::of(home, &account));
+    other.link("corp", &foreign).has_status(303);
+    own.link("plain", &kept).has_status(303);
+    let body = json!({"token": home.verification_token(&account)});
+    home.tell("POST", "/auth/email/verify", &own.pair.access, &body).expect(200);
+    assert_eq!([home.links_of(&foreign), home.links_of(&kept)], [0, 1]);
+    home.expect_ended(&other.pair);
 }
