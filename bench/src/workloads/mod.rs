@@ -12,6 +12,7 @@ mod purge;
 mod reads;
 mod refresh;
 mod refresh_race;
+mod scale;
 mod second_factor;
 mod soak;
 mod start;
@@ -41,7 +42,7 @@ const fn large(goals: &'static str, name: &'static str, measure: fn(&mut Run) ->
 /// Runs alone, with `--soak`.
 static SOAK: Workload = workload("soak", "soak", soak::measure);
 
-static ALL: [Workload; 19] = [
+static ALL: [Workload; 20] = [
     workload("G1", "login-storm", hashing::storm),
     workload("G2", "login", hashing::one_login),
     workload("G3", "register", hashing::register),
@@ -61,6 +62,7 @@ static ALL: [Workload; 19] = [
     workload("N4", "passkeys", passkeys::measure),
     workload("N5", "refresh-by-cookie", refresh::by_cookie),
     workload("N6", "providers", providers::measure),
+    workload("scale", "scale", scale::measure),
 ];
 
 /// Returns the workloads that the options select.
