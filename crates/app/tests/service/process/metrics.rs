@@ -72,10 +72,7 @@ fn the_page_counts_exactly_what_happened(backend: Backend) {
     assert_eq!(times, f64::from(requests.iter().map(|(_, count)| count).sum::<u32>()));
     let verdicts = expected(&[("{verdict=\"rotated\"}", 1), ("{verdict=\"raced\"}", 1)]);
     assert_eq!(metrics.counts("portcullis_refresh_verdicts_total"), verdicts);
-    let logins = expected(&[("{outcome=\"succeeded\"}", 1), ("{outcome=\"invalid_credentials\"}", 2)]);
-    assert_eq!(metrics.counts("portcullis_logins_total"), logins);
-    let mails = ["sent", "started"].map(|event| (format!("{{event=\"{event}\",occasion=\"verify_email\"}}"), 1));
-    assert_eq!(metrics.counts("portcullis_mails_total"), mails);
+    expect_logins_and_mails(&metrics);
     let hashes = [("hash", 1.0), ("verify", 2.0), ("stand_in", 1.0)];
     for (operation, count) in hashes {
         let series = format!("portcullis_password_hash_duration_seconds_count{{operation=\"{operation}\"}}");
@@ -115,6 +112,13 @@ fn the_page_counts_exactly_what_happened(backend: Backend) {
     assert_eq!(page.value(&version), Some(1.0));
 }
 
+fn expect_logins_and_mails(metrics: &Metrics) {
+    let logins = expected(&[("{outcome=\"succeeded\"}", 1), ("{outcome=\"invalid_credentials\"}", 2)]);
+    assert_eq!(metrics.counts("portcullis_logins_total"), logins);
+    let mails = ["sent", "started"].map(|event| (format!("{{event=\"{event}\",occasion=\"verify_email\"}}"), 1));
+    assert_eq!(metrics.counts("portcullis_mails_total"), mails);
+}
+
 #[test]
 fn attempts_at_second_factors_are_counted_by_outcome() {
     let (service, metrics) = service(Backend::Sqlite);
@@ -126,6 +130,9 @@ fn attempts_at_second_factors_are_counted_by_outcome() {
     service.login_with(&enrolled.account, &enrolled.codes[1]).expect(429);
     let counts = expected(&[("{outcome=\"right\"}", 2), ("{outcome=\"wrong\"}", 5), ("{outcome=\"limited\"}", 1)]);
     assert_eq!(metrics.counts("portcullis_second_factors_total"), counts);
+    let logins = metrics.counts("portcullis_logins_total");
+    assert!(logins.contains(&("{outcome=\"rate_limited\"}".to_owned(), 1)), "{logins:?}");
+    assert!(logins.contains(&("{outcome=\"invalid_credentials\"}".to_owned(), 5)), "{logins:?}");
 }
 
 #[test]
