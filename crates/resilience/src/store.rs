@@ -5,7 +5,11 @@ use crate::{CircuitBreaker, Permit, State};
 use portcullis_domain::health::CircuitState;
 use portcullis_ports::{CircuitMonitor, CircuitStatus, Rotation, Store, StoreError, Tx, TxMode, TxOutcome, TxWork};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+/// `retry_after` of writes refused while a probe hangs.
+const HANGING_RETRY: Duration = Duration::from_secs(1);
 
 /// Port behind a circuit breaker. For a store, only outages open the circuit. Conflicts and corrupt
 /// rows count as success, because the store did respond. A failed statement counts as neither success
@@ -31,6 +35,20 @@ pub struct Breaker<P> {
     inner: P,
     breaker: CircuitBreaker,
     writes: Option<CircuitBreaker>,
+    /// Write probe whose call has not returned: the round in which it began, or 0.
+    probe: AtomicU64,
+}
+
+/// Clears the write probe when its call returns, unless another one has taken its place.
+struct ProbeGuard<'a> {
+    probe: &'a AtomicU64,
+    round: u64,
+}
+
+impl Drop for ProbeGuard<'_> {
+    fn drop(&mut self) {
+        let _ = self.probe.compare_exchange(self.round, 0, Ordering::SeqCst, Ordering::SeqCst);
+    }
 }
 
 impl<P> Breaker<P> {
@@ -38,7 +56,7 @@ impl<P> Breaker<P> {
     /// report.
     #[must_use]
     pub fn new(name: &'static str, inner: P, breaker: CircuitBreaker) -> Self {
-        Self { name, inner, breaker, writes: None }
+        Self { name, inner, breaker, writes: None, probe: AtomicU64::new(0) }
     }
 
     /// Adds a circuit that writes to a store must pass, too. Outages open it, and so do writes that the store
@@ -75,7 +93,12 @@ impl<P> Breaker<P> {
     ) -> Result<T, StoreError> {
         let Some(writes) = &self.writes else { return self.guard(call) };
         let open = |retry_after| StoreError::CircuitOpen { retry_after };
+        let is_probe = writes.snapshot().state != State::Closed;
+        if is_probe && self.is_probe_hanging() {
+            return Err(open(HANGING_RETRY));
+        }
         let permit = writes.acquire().map_err(|refused| open(refused.retry_after))?;
+        let _guard = is_probe.then(|| self.begin_probe());
         let result = self.guard(call);
         match &result {
             Ok(value) if has_written(value) => permit.success(),
@@ -83,6 +106,24 @@ impl<P> Breaker<P> {
             Ok(_) | Err(_) => permit.neutral(),
         }
         result
+    }
+
+    /// Number of times that the circuit of all calls opened, plus one. While only writes fail it stays the same.
+    fn round(&self) -> u64 {
+        self.breaker.snapshot().totals.opened.saturating_add(1)
+    }
+
+    fn begin_probe(&self) -> ProbeGuard<'_> {
+        let round = self.round();
+        self.probe.store(round, Ordering::SeqCst);
+        ProbeGuard { probe: &self.probe, round }
+    }
+
+    /// Returns whether a write probe of this round has not returned. Each one keeps a thread and a connection,
+    /// and the next one would hang, too. After an outage of all calls the store may be another server.
+    fn is_probe_hanging(&self) -> bool {
+        let probe = self.probe.load(Ordering::SeqCst);
+        probe != 0 && probe == self.round()
     }
 
     fn guard<T>(&self, call: impl FnOnce(&P) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -170,7 +211,9 @@ impl<P: Store> Store for Breaker<P> {
         let writes = self.writes.as_ref().map(CircuitBreaker::snapshot);
         match writes.filter(|writes| writes.state != State::Closed || writes.consecutive_failures > 0) {
             None => Ok(()),
-            Some(writes) if writes.running > 0 => Err(StoreError::Unwritable("the last writes failed".to_owned())),
+            Some(writes) if writes.running > 0 || self.is_probe_hanging() => {
+                Err(StoreError::Unwritable("the last writes failed".to_owned()))
+            }
             Some(_) => self.check(TxMode::Write),
         }
     }

@@ -280,6 +280,18 @@ fn commits_that_hang_are_failed_writes_and_reads_go_on() {
         let (account, _) = &session;
         at_once(5, |_| within_deadline(|| service.login(&account.email, &account.password)).expect_unavailable());
         expect_reads_only(&service, &session);
+        let hanging = || {
+            let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+            server.psql("postgres", waiting).trim().parse::<usize>().unwrap()
+        };
+        let before = hanging();
+        // Time for two probes: the second one is not made while the first one hangs.
+        for _ in 0..24 {
+            assert_eq!(state(&service).0, 503);
+            pause(Duration::from_secs(1));
+        }
+        let after = hanging();
+        assert!(after <= before + 1, "{before} commits hung, and then {after}");
         standby("");
         service.expect_healed();
     });

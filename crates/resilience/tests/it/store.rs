@@ -6,11 +6,13 @@ use portcullis_domain::health::CircuitState;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_ports::{CircuitMonitor, CircuitStatus, Rotation, Store, StoreError, TxMode, TxOutcome};
-use portcullis_resilience::{Breaker, CircuitBreaker, State};
+use portcullis_resilience::{Breaker, BreakerSettings, CircuitBreaker, State};
 use portcullis_testkit::{FailingStore, MemoryStore, Watched};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 struct Fixture {
@@ -231,6 +233,50 @@ fn check_writes_itself_once_a_write_has_failed() {
     time.pass(RECOVERY);
     lost.store(false, Ordering::SeqCst);
     assert_eq!(store.check(TxMode::Read), Ok(()));
+    assert_eq!(writes.snapshot().state, State::Closed);
+}
+
+#[test]
+fn one_write_probe_hangs_at_a_time_until_all_calls_fail() {
+    let (time, limit) = (Time::default(), RECOVERY * 5);
+    let circuit = |failures| {
+        let settings = BreakerSettings::default().with_failure_threshold(failures).with_call_timeout(limit);
+        time.builder(settings).build()
+    };
+    let (all, writes) = (circuit(10), circuit(1));
+    let (entered, entries) = channel();
+    let (release, released) = channel();
+    let released = Mutex::new(released);
+    let inner = Watched::new(MemoryStore::new(), move |call| {
+        if call.mode == TxMode::Write {
+            entered.send(()).unwrap();
+            // The time ends a test that fails.
+            let _ = released.lock().unwrap().recv_timeout(Duration::from_secs(5));
+        }
+        call.run()
+    });
+    let store = Breaker::new("database", inner, all.clone()).with_writes(writes.clone());
+    let write = || store.transact(TxMode::Write, &mut |_| Ok(TxOutcome::Commit));
+    writes.trip(RECOVERY);
+    time.pass(RECOVERY);
+    thread::scope(|scope| {
+        scope.spawn(write);
+        entries.recv().unwrap();
+        time.pass(limit);
+        for _ in 0..3 {
+            time.pass(RECOVERY);
+            let refused = write();
+            assert!(matches!(refused, Err(StoreError::CircuitOpen { .. })), "{refused:?}");
+            assert!(matches!(store.check(TxMode::Read), Err(StoreError::Unwritable(_))));
+        }
+        assert!(entries.try_recv().is_err(), "no other write reached the store");
+        // After an outage of all calls it may be another server.
+        all.trip(RECOVERY);
+        all.reset();
+        scope.spawn(write);
+        entries.recv().unwrap();
+        (0..2).for_each(|_| release.send(()).unwrap());
+    });
     assert_eq!(writes.snapshot().state, State::Closed);
 }
 
