@@ -1,6 +1,7 @@
 //! Opens connections and sets their timeouts and planner settings. Every query has a statement timeout.
 
 use super::language::{Language, stopwatch};
+use super::node;
 use super::refusal::Refusal;
 use super::url::PostgresUrl;
 use crate::engine::{Engine, statement_log};
@@ -114,10 +115,16 @@ impl Connector {
         }
         let limits = self.language.settle(&mut connection).map_err(Refusal::Failed)?;
         let log = self.log_statements.then(statement_log);
-        match (limits, log) {
-            (Some(limits), log) => connection.set_instrumentation(stopwatch(limits, self.clock.clone(), log)),
-            (None, Some(log)) => connection.set_instrumentation(log),
-            (None, None) => {}
+        let watch: Option<Box<dyn Instrumentation>> = match (limits, log) {
+            (Some(limits), log) => Some(Box::new(stopwatch(limits, self.clock.clone(), log))),
+            (None, Some(log)) => Some(Box::new(log)),
+            (None, None) => None,
+        };
+        if self.url.has_several_hosts() {
+            let node = node::of(&mut connection).map_err(Refusal::Failed)?;
+            connection.set_instrumentation(node::watch(node, watch));
+        } else if let Some(watch) = watch {
+            connection.set_instrumentation(watch);
         }
         Ok(connection)
     }

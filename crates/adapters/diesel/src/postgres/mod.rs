@@ -8,6 +8,7 @@ mod examination;
 mod inspection;
 mod language;
 mod migrations;
+mod node;
 mod pooler;
 mod refusal;
 mod rotation;
@@ -74,13 +75,15 @@ impl PostgresStore {
         if !self.ready.load(Ordering::Acquire) {
             return Err(StoreError::Unavailable("the schema is not there yet".to_owned()));
         }
-        self.pool.with_connection(|| Ok(self.opener.open()?), call)
+        node::forget();
+        self.pool.with_connection(|| Ok(self.opener.open()?), call).map_err(node::name)
     }
 
     /// Begins a transaction. An idle connection may have broken unnoticed. Nothing has run on it yet,
     /// so a retry on a new connection is safe.
     fn begin(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
         if begin(connection).is_err() {
+            node::forget();
             *connection = self.opener.open()?;
             begin(connection)?;
         }
@@ -125,4 +128,32 @@ fn is_open(connection: &mut PgConnection) -> bool {
 fn begin(connection: &mut PgConnection) -> Result<(), StoreError> {
     let begun = AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN ISOLATION LEVEL READ COMMITTED");
     begun.map_err(|error| PgConnection::classify(&error, TxMode::Write))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portcullis_testkit::FixedClock;
+    use portcullis_testkit::postgres::Server;
+
+    #[test]
+    fn a_lost_connection_names_its_server_if_there_are_several() {
+        let url = Server::shared().create_database().url;
+        let (user, place) = url.strip_prefix("postgres://").unwrap().split_once('@').unwrap();
+        let (host, database) = place.split_once('/').unwrap();
+        let lost = |hosts: &str| {
+            let url = PostgresUrl::parse(&format!("{user}@{hosts}/{database}")).unwrap();
+            let clock = Arc::new(FixedClock::at(chrono::DateTime::UNIX_EPOCH));
+            let store = PostgresStore::new(&url, &StoreOptions::default(), clock);
+            store.ready.store(true, Ordering::Release);
+            let end = "SELECT pg_terminate_backend(pg_backend_pid())";
+            let call = |connection: &mut PgConnection| {
+                diesel::sql_query(end).execute(connection).map_err(|error| PgConnection::classify(&error, TxMode::Read))
+            };
+            store.with_connection(call).unwrap_err().to_string()
+        };
+        let told = lost(&format!("127.0.0.1:1,{host}"));
+        assert!(told.ends_with(&format!("(server {host})")), "{told}");
+        assert!(!lost(host).contains("server 1"), "one host is known");
+    }
 }

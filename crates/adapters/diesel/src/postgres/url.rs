@@ -100,6 +100,11 @@ impl PostgresUrl {
         !text.is_empty() && is_set || self.is_server_setting(text)
     }
 
+    /// Returns whether a connection may lead to one of several hosts.
+    pub(super) fn has_several_hosts(&self) -> bool {
+        self.hosts().len() > 1
+    }
+
     /// Returns whether a text is one of the hosts, and not also a user or a database.
     pub(super) fn names_host(&self, text: &str) -> bool {
         let user = self.user.split([':', '@']).next().unwrap_or_default();
