@@ -2,7 +2,7 @@
 
 use crate::store::StoreError;
 use chrono::{DateTime, Utc};
-use portcullis_domain::mail::{MailContent, NewMail, RenderedMail};
+use portcullis_domain::mail::{MailContent, NewMail, Occasion, RenderedMail};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::verification::PasswordVersion;
 use std::time::Duration;
@@ -85,6 +85,10 @@ pub trait OutboxRepository {
 
     /// Counts waiting and dead emails, up to `limit` of each.
     fn count(&mut self, limit: u32) -> Result<OutboxCounts, StoreError>;
+
+    /// Counts waiting emails by occasion, up to `limit` in total. Omits occasions without any, and those of a
+    /// newer release.
+    fn count_by_occasion(&mut self, limit: u32) -> Result<Vec<(Occasion, u64)>, StoreError>;
 
     /// Deletes all emails of an account.
     fn delete_for_user(&mut self, user_id: UserId) -> Result<(), StoreError>;

@@ -1,12 +1,13 @@
 //! Wires email delivery: the mailer with its circuit breaker, and the background threads.
 
+use super::metrics::OutboxLoad;
 use super::{AppContext, Base, circuits};
 use crate::settings::{self, Settings};
 use anyhow::Context;
 use parking_lot::Mutex;
 use portcullis_domain::health::CircuitState;
 use portcullis_lettre::{FolderMailer, SmtpMailer, SmtpUrl, TimeLimits, TrustRoots};
-use portcullis_ports::{CircuitMonitor, Clock, Mailer, OutboxCounts, OutboxNotifier};
+use portcullis_ports::{CircuitMonitor, Clock, Mailer, OutboxNotifier};
 use portcullis_resilience::Breaker;
 use portcullis_usecases::mail::{CountMail, DeliverMail, DeliveryOutcome};
 use portcullis_worker::{Job, NextStep, Notifier, Worker, WorkerSettings};
@@ -92,7 +93,7 @@ struct DeliveryJob {
 /// Counts emails for the metrics page, which must not wait for the database.
 struct Count {
     verb: CountMail,
-    load: Option<Arc<Mutex<OutboxCounts>>>,
+    load: Option<Arc<Mutex<OutboxLoad>>>,
     /// Monotonic time of the next count.
     due: Mutex<Duration>,
 }
@@ -108,8 +109,8 @@ impl Count {
             *due = now.saturating_add(POLL_INTERVAL);
         }
         // The delivery logs a failing store.
-        if let Ok(counted) = self.verb.run() {
-            *load.lock() = counted;
+        if let (Ok(counts), Ok(waiting)) = (self.verb.run(), self.verb.by_occasion()) {
+            *load.lock() = OutboxLoad { counts, waiting };
         }
     }
 }

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use portcullis_diesel::Database;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::health::CircuitState;
+use portcullis_domain::mail::Occasion;
 use portcullis_http::{LaneLoad, LaneObserver, LoginObserver, METHODS, ROUTES, RequestObserver, RequestRecord};
 use portcullis_ports::{
     CircuitMonitor, Clock, MailObserver, OutboxCounts, PasswordHasher, RateLimiter, RefreshObserver,
@@ -23,6 +24,13 @@ use std::time::Duration;
 /// Metrics of the process; empty if metrics are off.
 #[derive(Clone, Default)]
 pub(crate) struct Metrics(Option<Inner>);
+
+/// Emails in the outbox at the last count.
+#[derive(Default)]
+pub(crate) struct OutboxLoad {
+    pub(super) counts: OutboxCounts,
+    pub(super) waiting: Vec<(Occasion, u64)>,
+}
 
 #[derive(Clone)]
 struct Inner {
@@ -155,15 +163,22 @@ impl Metrics {
 
     /// Registers the gauges of the outbox and returns the counts that the worker updates, or `None` if
     /// metrics are off.
-    pub(crate) fn outbox(&self) -> anyhow::Result<Option<Arc<Mutex<OutboxCounts>>>> {
+    pub(crate) fn outbox(&self) -> anyhow::Result<Option<Arc<Mutex<OutboxLoad>>>> {
         let Some(Inner { telemetry, .. }) = &self.0 else { return Ok(None) };
-        let load = Arc::new(Mutex::new(OutboxCounts::default()));
+        let load = Arc::new(Mutex::new(OutboxLoad::default()));
         let (one, other) = (load.clone(), load.clone());
-        let last = |load: &Mutex<OutboxCounts>| *load.lock();
+        let last = |load: &Mutex<OutboxLoad>| load.lock().counts;
         let help = "Emails waiting to be sent, counted up to 10000.";
         telemetry.gauge_fn("mails_waiting", help, &[], move || number(last(&one).waiting))?;
         let help = "Dead emails (no more attempts), counted up to 10000.";
         telemetry.gauge_fn("mails_dead", help, &[], move || number(last(&other).dead))?;
+        let help = "Emails waiting to be sent, by occasion, counted up to 10000 in total.";
+        for occasion in Occasion::ALL {
+            let load = load.clone();
+            let read =
+                move || number(load.lock().waiting.iter().find(|(of, _)| *of == occasion).map_or(0, |(_, n)| *n));
+            telemetry.gauge_fn("mails_queued", help, &[("occasion", occasion.as_str())], read)?;
+        }
         Ok(Some(load))
     }
 

@@ -157,6 +157,13 @@ pub fn mails_are_listed_by_number_and_counted_up_to_a_bound(store: &dyn Store) -
     assert_eq!(load(store, 2)?, OutboxCounts { waiting: 2, dead: 2 });
     assert_eq!(load(store, 1)?, OutboxCounts { waiting: 1, dead: 1 });
     assert_eq!(list(store)?.len(), 5, "given up or not");
+    let verify = NewMail { occasion: Occasion::VerifyEmail, ..order("verify@x.org", 0) };
+    enqueue(store, &verify)?;
+    let by_occasion = |limit| store.read(|tx| tx.outbox().count_by_occasion(limit));
+    let mut counts = by_occasion(9)?;
+    counts.sort_unstable_by_key(|(_, count)| *count);
+    assert_eq!(counts, [(Occasion::VerifyEmail, 1), (Occasion::ResetPassword, 3)]);
+    assert_eq!(by_occasion(2)?.iter().map(|(_, count)| count).sum::<u64>(), 2);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use super::Transaction;
 use chrono::{DateTime, SubsecRound, Utc};
-use portcullis_domain::mail::NewMail;
+use portcullis_domain::mail::{NewMail, Occasion};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::verification::PasswordVersion;
 use portcullis_ports::{MailId, OutboxCounts, OutboxRepository, QueuedMail, StoreError};
@@ -97,6 +97,18 @@ impl OutboxRepository for Transaction {
         let dead = self.state.mails.values().filter(|mail| mail.dead_at.is_some()).count();
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX).min(u64::from(limit));
         Ok(OutboxCounts { waiting: count(self.state.mails.len() - dead), dead: count(dead) })
+    }
+
+    fn count_by_occasion(&mut self, limit: u32) -> Result<Vec<(Occasion, u64)>, StoreError> {
+        let mut counts: Vec<(Occasion, u64)> = Vec::new();
+        let waiting = self.state.mails.values().filter(|mail| mail.dead_at.is_none()).map(|mail| mail.mail.occasion);
+        for occasion in waiting.zip(0..limit).map(|(occasion, _)| occasion) {
+            match counts.iter_mut().find(|(known, _)| *known == occasion) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((occasion, 1)),
+            }
+        }
+        Ok(counts)
     }
 
     fn delete_for_user(&mut self, user_id: UserId) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 use crate::failure::{DependencyError, Reason, UseCaseError};
 use portcullis_domain::ErrorCode;
+use portcullis_domain::mail::Occasion;
 use portcullis_ports::{Clock, MailId, OutboxCounts, QueuedMail, Store, StoreExt};
 use std::sync::Arc;
 
@@ -50,6 +51,11 @@ impl CountMail {
     /// Counts waiting and dead emails, up to [`LIMIT`](Self::LIMIT) of each.
     pub fn run(&self) -> Result<OutboxCounts, DependencyError> {
         Ok(self.store.read(|tx| tx.outbox().count(Self::LIMIT))?)
+    }
+
+    /// Counts waiting emails by occasion, up to [`LIMIT`](Self::LIMIT) in total.
+    pub fn by_occasion(&self) -> Result<Vec<(Occasion, u64)>, DependencyError> {
+        Ok(self.store.read(|tx| tx.outbox().count_by_occasion(Self::LIMIT))?)
     }
 }
 

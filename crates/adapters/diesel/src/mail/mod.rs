@@ -11,8 +11,8 @@ use crate::transaction::Transaction;
 use chrono::{DateTime, Utc};
 use diesel::dsl::auto_type;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
-use portcullis_domain::mail::NewMail;
+use diesel::sql_types::{BigInt, Text};
+use portcullis_domain::mail::{NewMail, Occasion};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::verification::PasswordVersion;
 use portcullis_ports::{MailId, OutboxCounts, OutboxRepository, QueuedMail, StoreError};
@@ -117,6 +117,16 @@ impl OutboxRepository for Transaction<'_> {
         );
         let (waiting, dead) = self.one::<(i64, i64)>(counts)?;
         Ok(OutboxCounts { waiting: count(waiting), dead: count(dead) })
+    }
+
+    fn count_by_occasion(&mut self, limit: u32) -> Result<Vec<(Occasion, u64)>, StoreError> {
+        let counts = Statement::<(Text, BigInt)>::new(
+            "SELECT occasion, count(*) FROM (SELECT occasion FROM outbox WHERE dead_at IS NULL LIMIT ?) AS waiting \
+             GROUP BY occasion",
+            [limit.into()],
+        );
+        let rows = self.load::<(String, i64)>(counts)?.into_iter();
+        Ok(rows.filter_map(|(occasion, rows)| Some((Occasion::parse(&occasion)?, count(rows)))).collect())
     }
 
     fn delete_for_user(&mut self, user_id: UserId) -> Result<(), StoreError> {

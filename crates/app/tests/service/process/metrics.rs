@@ -2,6 +2,7 @@
 
 use crate::harness::calls::agent;
 use crate::prelude::*;
+use portcullis_testkit::smtp::{Fault, Server, Step, TlsMode};
 use std::net::TcpListener;
 use std::time::UNIX_EPOCH;
 
@@ -133,6 +134,19 @@ fn attempts_at_second_factors_are_counted_by_outcome() {
     let logins = metrics.counts("portcullis_logins_total");
     assert!(logins.contains(&("{outcome=\"rate_limited\"}".to_owned(), 1)), "{logins:?}");
     assert!(logins.contains(&("{outcome=\"invalid_credentials\"}".to_owned(), 5)), "{logins:?}");
+}
+
+#[test]
+fn waiting_emails_are_counted_by_occasion() {
+    let server = Server::start(TlsMode::StartTls);
+    server.fail(Step::Recipient, Fault::Reply("450 4.2.1 later"));
+    let service = Backend::Sqlite.service().mailing(&server).set("METRICS_ADDR", "127.0.0.1:0").start();
+    let metrics = Metrics::of(&service);
+    service.account();
+    let waiting = expected(&[("{occasion=\"verify_email\"}", 1)]);
+    eventually("the page counts it", || (metrics.counts("portcullis_mails_queued") == waiting).then_some(()));
+    let events = ["postponed", "started"].map(|event| (format!("{{event=\"{event}\",occasion=\"verify_email\"}}"), 1));
+    assert_eq!(metrics.counts("portcullis_mails_total"), events);
 }
 
 #[test]
