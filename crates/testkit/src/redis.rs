@@ -4,15 +4,17 @@
 #![expect(clippy::panic, clippy::disallowed_methods, reason = "a failed step fails the test, in tests only")]
 
 use crate::free_ports::free_ports;
+use crate::smtp::Issued;
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
-use std::{env, thread};
+use std::{env, fs, thread};
+use tempfile::TempDir;
 
 /// Maximum time of a step on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -29,6 +31,11 @@ kill -CONT "$server"; kill -KILL "$server"
 /// Server on a free port of 127.0.0.1.
 pub struct Server {
     port: u16,
+    /// Second port, with TLS, or 0.
+    tls_port: u16,
+    /// More arguments of the program.
+    arguments: Vec<String>,
+    folder: TempDir,
     process: Mutex<Option<Process>>,
 }
 
@@ -42,9 +49,73 @@ impl Server {
     /// Starts a server for one test, which may stop, kill or freeze it.
     #[must_use]
     pub fn start() -> Self {
-        let server = Self { port: free_ports().next().unwrap_or_default(), process: Mutex::default() };
+        Self::start_with(|_, _| Vec::new())
+    }
+
+    /// Starts a server that also listens on a port with TLS.
+    #[must_use]
+    pub fn start_with_tls(certificate: &Issued) -> Self {
+        let tls_port = free_ports().next().unwrap_or_default();
+        let mut server = Self::start_with(|folder, _| {
+            let file = |name: &str, text: &str| {
+                let path = folder.join(name);
+                fs::write(&path, text).unwrap_or_else(|error| panic!("{error}"));
+                path.display().to_string()
+            };
+            let (certificate, key) = (file("cert.pem", &certificate.certificate), file("key.pem", &certificate.key));
+            let tls_port = tls_port.to_string();
+            let words = ["--tls-port", &tls_port, "--tls-cert-file", &certificate, "--tls-key-file", &key];
+            words.into_iter().chain(["--tls-auth-clients", "no"]).map(str::to_owned).collect()
+        });
+        server.tls_port = tls_port;
+        server
+    }
+
+    /// Starts a Sentinel that watches a server by the name `gate`, and replaces it within some seconds.
+    #[must_use]
+    pub fn start_sentinel(watched: &Self) -> Self {
+        Self::start_with(|folder, port| {
+            let path = folder.join("sentinel.conf");
+            let text = format!(
+                "port {port}\nsentinel monitor gate 127.0.0.1 {} 1\nsentinel down-after-milliseconds gate 1000\n\
+                 sentinel failover-timeout gate 3000\n",
+                watched.port
+            );
+            fs::write(&path, text).unwrap_or_else(|error| panic!("{error}"));
+            vec![path.display().to_string(), "--sentinel".to_owned()]
+        })
+    }
+
+    fn start_with(arguments: impl Fn(&Path, u16) -> Vec<String>) -> Self {
+        let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let port = free_ports().next().unwrap_or_default();
+        let arguments = arguments(folder.path(), port);
+        let server = Self { port, tls_port: 0, arguments, folder, process: Mutex::default() };
         server.restart();
         server
+    }
+
+    /// Makes this server a replica of another one.
+    pub fn replicate(&self, other: &Self) {
+        assert_eq!(self.command(&format!("REPLICAOF 127.0.0.1 {}", other.port)), "+OK");
+    }
+
+    /// Returns its port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Returns its URL for TLS.
+    #[must_use]
+    pub fn tls_url(&self, host: &str) -> String {
+        format!("rediss://{host}:{}", self.tls_port)
+    }
+
+    /// Returns the path of its unix socket.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("redis.sock")
     }
 
     /// Returns the server shared by the tests of this process.
@@ -70,7 +141,7 @@ impl Server {
 
     /// Restarts a killed server on the same port, without data.
     pub fn restart(&self) {
-        let process = spawn(self.port);
+        let process = self.spawn();
         *self.process.lock() = Some(process);
         let start = Instant::now();
         while self.try_command("PING").is_none() {
@@ -108,26 +179,36 @@ impl Server {
         let server = process.as_ref().unwrap_or_else(|| panic!("the server does not run")).server;
         kill_process(server, signal).unwrap_or_else(|error| panic!("{error}"));
     }
+
+    fn spawn(&self) -> Process {
+        let mut command = Command::new("sh");
+        command.args(["-c", JANITOR, "janitor"]).arg(program());
+        // A configuration file must come first.
+        command.args(&self.arguments).args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"]);
+        command.args([
+            "--unixsocket".as_ref(),
+            self.socket().as_os_str(),
+            "--dir".as_ref(),
+            self.folder.path().as_os_str(),
+        ]);
+        if !self.arguments.iter().any(|argument| argument == "--sentinel") {
+            command.args(["--save", "", "--appendonly", "no"]);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut janitor = command.spawn().unwrap_or_else(|error| panic!("sh: {error}"));
+        let mut number = String::new();
+        if let Some(output) = janitor.stdout.take() {
+            BufReader::new(output).read_line(&mut number).unwrap_or_else(|error| panic!("{error}"));
+        }
+        let server = number.trim().parse().ok().and_then(Pid::from_raw);
+        Process { janitor, server: server.unwrap_or_else(|| panic!("the server did not start")) }
+    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-fn spawn(port: u16) -> Process {
-    let mut command = Command::new("sh");
-    command.args(["-c", JANITOR, "janitor"]).arg(program()).args(["--port", &port.to_string()]);
-    command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", "/tmp"]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut janitor = command.spawn().unwrap_or_else(|error| panic!("sh: {error}"));
-    let mut number = String::new();
-    if let Some(output) = janitor.stdout.take() {
-        BufReader::new(output).read_line(&mut number).unwrap_or_else(|error| panic!("{error}"));
-    }
-    let server = number.trim().parse().ok().and_then(Pid::from_raw);
-    Process { janitor, server: server.unwrap_or_else(|| panic!("the server did not start")) }
 }
 
 /// Returns the program in `PORTCULLIS_TEST_REDIS`, or one on the path.

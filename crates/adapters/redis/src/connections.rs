@@ -3,11 +3,11 @@
 //! A server that takes no writes is lost, too: the pool has no connection to it.
 
 use crate::RedisUrl;
+use crate::opener::Opener;
 use crate::refusal;
-use crate::trial::Trial;
 use parking_lot::{Condvar, Mutex};
 use portcullis_ports::Clock;
-use redis::{Client, Connection, RedisResult};
+use redis::{Connection, RedisResult};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -18,10 +18,8 @@ const CONNECTIONS: usize = 8;
 /// Maximum duration of a call, including the wait for a connection. Most of it is network time: a
 /// script runs for microseconds.
 const CALL: Duration = Duration::from_millis(40);
-/// Maximum time to open a connection.
-const CONNECT: Duration = Duration::from_secs(1);
-/// Delay between attempts to reach an unavailable server.
-const RETRY: Duration = Duration::from_millis(500);
+/// Interval at which the thread checks a complete pool.
+const IDLE_CHECK: Duration = Duration::from_millis(500);
 
 /// Connection pool of a server. Clones share its connections. Dropping the last clone stops the thread.
 #[derive(Clone)]
@@ -65,13 +63,12 @@ impl RedisPool {
     /// # Errors
     /// Returns the error of the operating system if it cannot start a thread.
     pub fn connect(url: &RedisUrl, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
-        let opener =
-            Opener { client: Client::open(url.0.clone()).map_err(std::io::Error::other)?, trial: Trial::new() };
+        let opener = Opener::new(url);
         let (failures, changed) = (AtomicU64::new(0), Condvar::new());
         let shared = Arc::new(Shared { state: Mutex::default(), changed, failures, clock });
         match opener.open() {
             Ok(connection) => shared.add(connection, 0),
-            Err(error) => shared.remember(&refusal::describe(&error)),
+            Err(fault) => shared.remember(&fault),
         }
         let keeper = Arc::clone(&shared);
         thread::Builder::new().name("redis".to_owned()).spawn(move || keep(&keeper, &opener))?;
@@ -218,40 +215,17 @@ fn keep(shared: &Shared, opener: &Opener) {
             return;
         }
         if state.live >= CONNECTIONS {
-            shared.changed.wait_for(&mut state, RETRY);
+            shared.changed.wait_for(&mut state, IDLE_CHECK);
             continue;
         }
         let generation = state.generation;
         drop(state);
         match opener.open() {
             Ok(connection) => shared.add(connection, generation),
-            Err(error) => {
-                shared.remember(&refusal::describe(&error));
-                shared.changed.wait_for(&mut shared.state.lock(), RETRY);
+            Err(fault) => {
+                shared.remember(&fault);
+                shared.changed.wait_for(&mut shared.state.lock(), opener.delay());
             }
         }
     }
-}
-
-/// Opens connections to a server that takes writes.
-struct Opener {
-    client: Client,
-    trial: Trial,
-}
-
-impl Opener {
-    fn open(&self) -> RedisResult<Connection> {
-        let mut connection = connect(&self.client)?;
-        self.trial.run(&mut connection)?;
-        Ok(connection)
-    }
-}
-
-/// Opens a connection and checks it with a PING.
-pub(crate) fn connect(client: &Client) -> RedisResult<Connection> {
-    let mut connection = client.get_connection_with_timeout(CONNECT)?;
-    connection.set_read_timeout(Some(CONNECT))?;
-    connection.set_write_timeout(Some(CONNECT))?;
-    redis::cmd("PING").exec(&mut connection)?;
-    Ok(connection)
 }

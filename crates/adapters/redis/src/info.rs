@@ -1,11 +1,11 @@
 //! Reports version, memory settings and permissions of a server for `portcullis doctor`.
 
 use crate::RedisUrl;
-use crate::connections::connect;
+use crate::opener::Opener;
 use crate::refusal::{self, describe};
 use crate::trial::{KEY, Trial};
 use chrono::{DateTime, Utc};
-use redis::{Client, Connection, InfoDict, RedisResult};
+use redis::{Connection, InfoDict, RedisResult};
 
 /// Properties that a server reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,12 +23,12 @@ pub struct RedisInfo {
 }
 
 impl RedisInfo {
-    /// Queries a server on a separate connection, with a timeout of 1 s.
+    /// Queries a server on a separate connection, with a timeout of 1 s a step.
     ///
     /// # Errors
     /// Returns the kind of the error. The text contains nothing of the URL.
     pub fn of(url: &RedisUrl) -> Result<Self, String> {
-        ask(url).map_err(|error| describe(&error))
+        ask(&mut Opener::new(url).connect()?).map_err(|error| describe(&error))
     }
 }
 
@@ -51,12 +51,11 @@ fn try_rights(connection: &mut Connection) -> RedisResult<()> {
     Trial::new().run(connection)
 }
 
-fn ask(url: &RedisUrl) -> RedisResult<RedisInfo> {
-    let mut connection = connect(&Client::open(url.0.clone())?)?;
-    let (seconds, micros) = redis::cmd("TIME").query::<(i64, u32)>(&mut connection)?;
+fn ask(connection: &mut Connection) -> RedisResult<RedisInfo> {
+    let (seconds, micros) = redis::cmd("TIME").query::<(i64, u32)>(connection)?;
     // Optional: the service itself does not need the permission to run INFO.
-    let info = redis::cmd("INFO").query::<InfoDict>(&mut connection).ok();
-    let tried = try_rights(&mut connection);
+    let info = redis::cmd("INFO").query::<InfoDict>(connection).ok();
+    let tried = try_rights(connection);
     let text = |name: &str| info.as_ref().and_then(|info| info.get::<String>(name));
     Ok(RedisInfo {
         version: text("valkey_version").or_else(|| text("redis_version")),

@@ -6,6 +6,7 @@ mod circuits;
 mod connections;
 mod info;
 mod limiter;
+mod opener;
 mod refusal;
 mod script;
 mod trial;

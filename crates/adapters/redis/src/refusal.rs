@@ -42,6 +42,10 @@ pub(crate) fn describe(error: &RedisError) -> String {
     match error.code() {
         Some(code) => format!("{}: {code}", error.category()),
         None if error.is_timeout() => "timed out".to_owned(),
+        // The detail is the TLS library's, and has nothing that was sent.
+        None if error.detail().is_some_and(|detail| detail.contains("certificate verify failed")) => {
+            "its TLS certificate is not trusted".to_owned()
+        }
         None if error.is_connection_refusal() => "connection refused".to_owned(),
         None => error.category().to_owned(),
     }

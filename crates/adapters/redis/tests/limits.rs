@@ -242,3 +242,15 @@ fn the_documented_rights_are_enough_and_a_missing_one_is_named() {
     assert_eq!(told.reason, "the user of REDIS_URL may not access keys that begin with portcullis: (NOPERM)");
     assert!(told.is_of_user);
 }
+
+#[test]
+fn a_server_without_a_handshake_does_not_delay_the_start_for_long() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    for url in [format!("rediss://127.0.0.1:{port}"), format!("redis-sentinel://127.0.0.1:{port}/gate")] {
+        let start = Instant::now();
+        let pool = open(&RedisUrl::parse(&url).unwrap());
+        assert!(start.elapsed() < Duration::from_secs(10), "{url}: {:?}", start.elapsed());
+        assert_eq!(pool.last_fault().as_deref(), Some("timed out"), "{url}");
+    }
+}

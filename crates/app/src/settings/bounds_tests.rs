@@ -57,7 +57,11 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("RATE_LIMIT_DEAD_REFRESH", "1/1s", "many"),
     ("RATE_LIMIT_MFA", "1/1s", "many"),
     ("FORWARDED_HEADER", "Forwarded|X-Forwarded-For", "x-real-ip|x-forwarded-for, forwarded"),
-    ("REDIS_URL", "redis://localhost|redis://:p@h:7000/1", "localhost:6379|rediss://h"),
+    (
+        "REDIS_URL",
+        "redis://localhost|redis://:p@h:7000/1|rediss://h|redis+unix:///s|redis-sentinel://h,i:7000/m",
+        "localhost:6379|rediss://h#insecure|redis-sentinel://marker",
+    ),
     (
         "PUBLIC_URL",
         "https://auth.example.org|https://example.org:8443/auth/|http://localhost:8000|http://127.0.0.1|http://[::1]:8000/",

@@ -28,7 +28,8 @@ const FORWARDED_HEADER: Setting =
     Setting::new("FORWARDED_HEADER", Some("x-forwarded-for"), "x-forwarded-for or forwarded");
 
 const REDIS_URL: Setting =
-    Setting::new("REDIS_URL", None, "redis://host:port, or redis://user:password@host:port/number").shown_by(shown_url);
+    Setting::new("REDIS_URL", None, "redis://[user:password@]host:port[/number], rediss:// with TLS, redis+unix:///path, or \
+     redis-sentinel://host:port,host:port/master").shown_by(shown_url);
 
 pub(super) const SETTINGS: [Setting; 11] =
     [ENABLED, ACCOUNT, DEVICE, SOURCE, MAIL, REFRESH, DEAD_REFRESH, MFA, PROXIES, FORWARDED_HEADER, REDIS_URL];
@@ -143,13 +144,13 @@ fn everybody_trusted() -> Warning {
 
 fn exposed() -> Warning {
     let what = "REDIS_URL sends a password in the clear to another host";
-    Warning::new(what, "put Redis on this machine, or reach it through an encrypted tunnel on a loopback address")
+    Warning::new(what, "use TLS (rediss://), or put Redis on this machine")
 }
 
 /// Returns the URL with only host and port.
 fn shown_url(text: &str) -> String {
     RedisUrl::parse(text.trim())
-        .map_or_else(|_| "(unreadable)".to_owned(), |url| format!("redis://{}", url.host_and_port()))
+        .map_or_else(|_| "(unreadable)".to_owned(), |url| url.without_secrets())
 }
 
 fn read_header(text: &str) -> Result<ForwardedHeader, InvalidValue> {

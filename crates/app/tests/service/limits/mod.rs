@@ -4,6 +4,7 @@ mod budgets;
 mod dead_refreshes;
 mod devices;
 mod owners;
+mod redis_urls;
 mod replicas;
 mod sources;
 
