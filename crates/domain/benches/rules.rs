@@ -5,7 +5,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{Criterion, criterion_group, criterion_main};
 use portcullis_domain::registration::{EmailAddress, UserId};
-use portcullis_domain::sessions::SessionState;
+use portcullis_domain::sessions::{Session, SessionId, SessionPolicy};
 use portcullis_domain::tokens::{Jti, RefreshContext, RefreshPolicy, RefreshToken, SpendRecord};
 use std::hint::black_box;
 
@@ -14,10 +14,12 @@ fn verdicts(criterion: &mut Criterion) {
     let [first, second] = [[1; 16], [2; 16]].map(Jti::from_random);
     let live = RefreshToken::new(first, UserId::new(1), now, TimeDelta::days(7));
     let spent = live.clone().spend(SpendRecord { at: now, key: None, successor: second }).unwrap();
+    let session = Session::begin(SessionId::from_random([3; 16]), UserId::new(1), now);
     let presented = RefreshContext {
         now: now + TimeDelta::hours(1),
         key: None,
-        session: SessionState::Active,
+        account_active: true,
+        session: Some(SessionPolicy::default().token_session(&session, now)),
         successor_unspent: true,
         newest: None,
         spent_age: None,

@@ -11,7 +11,7 @@
 //! use portcullis_domain::registration::{EmailAddress, Password, PasswordPolicy};
 //! use portcullis_domain::tokens::{RefreshContext, RefreshPolicy, RefreshToken, Jti, Verdict};
 //! use portcullis_domain::registration::UserId;
-//! use portcullis_domain::sessions::SessionState;
+//! use portcullis_domain::sessions::{Session, SessionId, SessionPolicy};
 //!
 //! // Parsing returns a valid value, or an error that names the broken rule.
 //! let email = EmailAddress::parse(" Ada@Example.COM ")?;
@@ -21,8 +21,11 @@
 //! // A refresh token is live until it is spent. The verdict depends only on the values passed in.
 //! # let now = chrono::DateTime::<Utc>::UNIX_EPOCH;
 //! let token = RefreshToken::new(Jti::from_random([7; 16]), UserId::new(1), now, TimeDelta::days(7));
-//! let (session, successor_unspent) = (SessionState::Active, true);
-//! let presented = RefreshContext { now, key: None, session, successor_unspent, newest: None, spent_age: None };
+//! let session = Session::begin(SessionId::from_random([3; 16]), UserId::new(1), now);
+//! let session = Some(SessionPolicy::default().token_session(&session, now));
+//! let presented = RefreshContext {
+//!     now, key: None, account_active: true, session, successor_unspent: true, newest: None, spent_age: None,
+//! };
 //! assert_eq!(RefreshPolicy::STRICT.judge(&token, &presented), Verdict::Rotated);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

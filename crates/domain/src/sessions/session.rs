@@ -3,6 +3,7 @@
 use super::{DeviceHash, SessionId, SourceHash};
 use crate::login::Authentication;
 use crate::registration::UserId;
+use crate::tokens::TokenSession;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// State of a session at a given time.
@@ -114,6 +115,12 @@ impl SessionPolicy {
     #[must_use]
     pub fn expires_at(&self, session: &Session) -> DateTime<Utc> {
         session.started_at.checked_add_signed(self.max_age).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// Returns what the verdict on a token of the session depends on.
+    #[must_use]
+    pub fn token_session(&self, session: &Session, now: DateTime<Utc>) -> TokenSession {
+        TokenSession { user_id: session.user_id, state: self.state(session, now) }
     }
 
     /// Returns the state of a session at `now`. An ended session is never reported as expired.

@@ -11,4 +11,4 @@ pub use claims::{
 };
 pub use jti::Jti;
 pub use refresh_token::{IdempotencyKeyDigest, RefreshState, RefreshToken, SpendError, SpendRecord};
-pub use verdict::{RefreshContext, RefreshPolicy, Verdict};
+pub use verdict::{RefreshContext, RefreshPolicy, TokenSession, Verdict};

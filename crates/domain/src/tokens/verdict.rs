@@ -2,6 +2,7 @@
 //! without a database.
 
 use super::{IdempotencyKeyDigest, Jti, RefreshState, RefreshToken, SpendRecord};
+use crate::registration::UserId;
 use crate::sessions::{EventKind, SessionState};
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -12,8 +13,10 @@ pub struct RefreshContext {
     pub now: DateTime<Utc>,
     /// Digest of the `Idempotency-Key`, if the client sent one.
     pub key: Option<IdempotencyKeyDigest>,
-    /// State of the token's session.
-    pub session: SessionState,
+    /// True if the token's account may sign in. Tokens of an inactive account are never exchanged.
+    pub account_active: bool,
+    /// Session of the token; `None` for an adopted token, whose exchange begins its session.
+    pub session: Option<TokenSession>,
     /// True if the successor of the token is still live.
     pub successor_unspent: bool,
     /// Live token at the end of the token family, if the client may get it for any spent token: its key is
@@ -22,6 +25,27 @@ pub struct RefreshContext {
     /// Time since the token was spent, by a clock shared by all replicas, if there is one. Replicas'
     /// own clocks may differ.
     pub spent_age: Option<TimeDelta>,
+}
+
+/// Session of a presented token: [`SessionPolicy::token_session`](crate::sessions::SessionPolicy::token_session).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenSession {
+    /// Account of the session. The session of another account counts as ended.
+    pub user_id: UserId,
+    /// State.
+    pub state: SessionState,
+}
+
+impl RefreshContext {
+    /// Returns the state of the session, as far as this token may rely on it.
+    fn session_state(&self, token: &RefreshToken) -> SessionState {
+        match self.session {
+            _ if !self.account_active => SessionState::Ended,
+            Some(session) if session.user_id != token.user_id => SessionState::Ended,
+            Some(session) => session.state,
+            None => SessionState::Active,
+        }
+    }
 }
 
 /// Verdict on a presented refresh token.
@@ -37,7 +61,7 @@ pub enum Verdict {
     Raced,
     /// Spent longer ago than the grace period: refuse, and end the session.
     Theft,
-    /// Revoked, or the session has ended: refuse, change nothing.
+    /// Revoked, its account is inactive, or the session has ended: refuse, change nothing.
     Ended,
     /// The token or its session has expired: refuse, change nothing.
     Expired,
@@ -70,15 +94,18 @@ impl RefreshPolicy {
     ///
     /// ```
     /// use chrono::{DateTime, TimeDelta};
-    /// use portcullis_domain::{registration::UserId, sessions::SessionState, tokens::*};
+    /// use portcullis_domain::{registration::UserId, sessions::*, tokens::*};
     /// let now = DateTime::UNIX_EPOCH;
     /// let (first, second) = (Jti::from_random([1; 16]), Jti::from_random([2; 16]));
     /// let key = Some(IdempotencyKeyDigest([9; 32]));
     /// let token = RefreshToken::new(first, UserId::new(1), now, TimeDelta::days(7))
     ///     .spend(SpendRecord { at: now, key, successor: second })?;
     /// let later = now + TimeDelta::hours(1);
-    /// let (session, successor_unspent) = (SessionState::Active, true);
-    /// let mut presented = RefreshContext { now: later, key, session, successor_unspent, newest: None, spent_age: None };
+    /// let session = Session::begin(SessionId::from_random([3; 16]), UserId::new(1), now);
+    /// let session = Some(SessionPolicy::default().token_session(&session, later));
+    /// let mut presented = RefreshContext {
+    ///     now: later, key, account_active: true, session, successor_unspent: true, newest: None, spent_age: None,
+    /// };
     /// // The response was lost, and the client retries with its key: it gets the same pair.
     /// assert_eq!(RefreshPolicy::STRICT.judge(&token, &presented), Verdict::Retried(second));
     /// // Presented again an hour later, without the key: theft.
@@ -88,7 +115,7 @@ impl RefreshPolicy {
     /// ```
     #[must_use]
     pub fn judge(&self, token: &RefreshToken, presented: &RefreshContext) -> Verdict {
-        match (&token.state, presented.session) {
+        match (&token.state, presented.session_state(token)) {
             (RefreshState::Revoked, _) | (_, SessionState::Ended) => Verdict::Ended,
             (_, SessionState::Expired) => Verdict::Expired,
             (RefreshState::Live, SessionState::Active) if token.expires_at <= presented.now => Verdict::Expired,
@@ -141,8 +168,20 @@ mod tests {
     }
 
     fn presented(seconds: i64, key: Option<IdempotencyKeyDigest>) -> RefreshContext {
-        let (now, session) = (at(seconds), SessionState::Active);
-        RefreshContext { now, key, session, successor_unspent: true, newest: None, spent_age: None }
+        let (now, session) = (at(seconds), session_of(1, SessionState::Active));
+        RefreshContext {
+            now,
+            key,
+            account_active: true,
+            session,
+            successor_unspent: true,
+            newest: None,
+            spent_age: None,
+        }
+    }
+
+    fn session_of(user_id: i64, state: SessionState) -> Option<TokenSession> {
+        Some(TokenSession { user_id: UserId::new(user_id), state })
     }
 
     fn strict(token: &RefreshToken, presented: &RefreshContext) -> Verdict {
@@ -189,7 +228,7 @@ mod tests {
         assert_eq!(strict(&spent(KEY), &overtaken(KEY)), Verdict::Retried(newest));
         assert_eq!(strict(&spent(KEY), &overtaken(OTHER)), Verdict::Theft, "another device");
         assert_eq!(strict(&spent(None), &overtaken(None)), Verdict::Theft, "no key is no device");
-        let ended = RefreshContext { session: SessionState::Ended, ..overtaken(KEY) };
+        let ended = RefreshContext { session: session_of(1, SessionState::Ended), ..overtaken(KEY) };
         assert_eq!(strict(&spent(KEY), &ended), Verdict::Ended);
     }
 
@@ -203,13 +242,26 @@ mod tests {
     #[test]
     fn an_ended_session_outweighs_all() {
         for token in [live(), spent(KEY), live().revoke()] {
-            let ended = RefreshContext { session: SessionState::Ended, ..presented(50, KEY) };
+            let ended = RefreshContext { session: session_of(1, SessionState::Ended), ..presented(50, KEY) };
             assert_eq!(strict(&token, &ended), Verdict::Ended);
-            let old = RefreshContext { session: SessionState::Expired, ..presented(50, KEY) };
+            let old = RefreshContext { session: session_of(1, SessionState::Expired), ..presented(50, KEY) };
             let expected = if token.state == RefreshState::Revoked { Verdict::Ended } else { Verdict::Expired };
             assert_eq!(strict(&token, &old), expected);
         }
         assert_eq!(strict(&live().revoke(), &presented(50, None)), Verdict::Ended);
+    }
+
+    #[test]
+    fn nothing_is_issued_for_an_inactive_account_or_to_the_session_of_another() {
+        for token in [live(), spent(KEY), spent(None)] {
+            let inactive = RefreshContext { account_active: false, ..presented(50, KEY) };
+            assert_eq!(strict(&token, &inactive), Verdict::Ended);
+            let unadopted = RefreshContext { session: None, ..inactive };
+            assert_eq!(strict(&token, &unadopted), Verdict::Ended);
+            let foreign = RefreshContext { session: session_of(2, SessionState::Active), ..presented(50, KEY) };
+            assert_eq!(strict(&token, &foreign), Verdict::Ended);
+        }
+        assert_eq!(strict(&live(), &RefreshContext { session: None, ..presented(50, None) }), Verdict::Rotated);
     }
 
     proptest! {
@@ -223,9 +275,8 @@ mod tests {
                 Some(s) => live().spend(SpendRecord { at: at(s), key: key_if(spent_key), successor: successor() }).unwrap(),
                 None => live(),
             };
-            let session = if ended { SessionState::Ended } else { SessionState::Active };
-            let (now_at, key) = (at(now), key_if(key));
-            let presented = RefreshContext { now: now_at, key, session, successor_unspent: unspent, newest: None, spent_age: None };
+            let session = session_of(1, if ended { SessionState::Ended } else { SessionState::Active });
+            let presented = RefreshContext { session, successor_unspent: unspent, ..presented(now, key_if(key)) };
             let policy = RefreshPolicy { overlap: TimeDelta::seconds(overlap), grace: TimeDelta::seconds(grace) };
             let verdict = policy.judge(&token, &presented);
             prop_assert_eq!(verdict == Verdict::Rotated, spent_at.is_none() && !ended && now < 100);

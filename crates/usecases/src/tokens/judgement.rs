@@ -6,7 +6,7 @@ use crate::mail::MailCause;
 use crate::{LOG, SECURITY_LOG};
 use portcullis_domain::mail::Occasion;
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::{EndReason, Session, SessionEnd, SessionEvent, SessionId, SessionState};
+use portcullis_domain::sessions::{EndReason, Session, SessionEnd, SessionEvent, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshContext, RefreshState, RefreshToken, Verdict};
 use portcullis_ports::{FoundToken, Rotation, StoreError, StoreExt, Tx};
 
@@ -120,19 +120,12 @@ impl Refresh {
         Ok(Some(self.issuance.reissue(rotation.spent, &successor, *carried, rotation.at)?))
     }
 
-    /// Returns the context of the refresh. The session of an inactive account counts as ended. A token
-    /// stored without a session begins one.
+    /// Returns the context of the refresh.
     fn context(&self, found: &FoundToken, rotation: &Rotation) -> RefreshContext {
-        let session = match &found.session {
-            _ if !found.account_active => SessionState::Ended,
-            // Cannot happen: no code stores a token with the session of another account.
-            Some(session) if session.user_id != found.token.user_id => SessionState::Ended,
-            Some(session) => self.sessions.state(session, rotation.at),
-            None => SessionState::Active,
-        };
-        let successor_unspent = found.live_successor.is_some();
+        let session = found.session.as_ref().map(|session| self.sessions.token_session(session, rotation.at));
+        let (account_active, successor_unspent) = (found.account_active, found.live_successor.is_some());
         let (now, key, spent_age) = (rotation.at, rotation.key, found.spent_age);
-        RefreshContext { now, key, session, successor_unspent, newest: None, spent_age }
+        RefreshContext { now, key, account_active, session, successor_unspent, newest: None, spent_age }
     }
 
     /// Executes the verdict on a token that is not exchanged. Returns the final verdict.
