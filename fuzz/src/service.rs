@@ -56,6 +56,7 @@ fn start() -> Service {
                 workers: 1,
                 max_connections: 1000,
                 keep_alive: Duration::from_secs(75),
+                proxy_protocol: false,
                 shutdown_timeout: Duration::ZERO,
             };
             let listener = portcullis_http::bind(("127.0.0.1", 0)).expect("a port");

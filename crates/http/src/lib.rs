@@ -22,6 +22,7 @@ mod openapi;
 mod pages;
 mod passkeys;
 mod providers;
+mod proxy_protocol;
 mod recovery;
 mod registration;
 mod reply;

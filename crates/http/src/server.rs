@@ -2,11 +2,11 @@
 
 use crate::api::Api;
 use crate::connection::Connection;
-use crate::listeners;
 use crate::memory::RequestMemory;
 use crate::middleware::{RequestSpan, envelope, request_id};
 use crate::mount::Mount;
 use crate::routes::Table;
+use crate::{listeners, proxy_protocol};
 use actix_cors::Cors;
 use actix_http::error::DispatchError;
 use actix_http::{HttpService, Request};
@@ -16,11 +16,11 @@ use actix_web::dev::{AppConfig, Server, ServerHandle, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::rt::net::TcpStream;
+use actix_web::web::Data;
 use actix_web::{App, HttpResponse};
 use futures_util::FutureExt;
 use paperclip::actix::OpenApiExt;
 use rustix::net::listen;
-use std::future::ready;
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -38,6 +38,8 @@ pub struct ServerSettings {
     pub max_connections: usize,
     /// Maximum time between two requests on a connection.
     pub keep_alive: Duration,
+    /// Whether trusted proxies begin each connection with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
     /// Maximum time for requests in flight after a stop was requested.
     pub shutdown_timeout: Duration,
 }
@@ -138,8 +140,8 @@ pub fn start(
                 })
                 .local_addr(local)
                 .h1(map_config(app, |()| AppConfig::default()));
-            let memory = memory.clone();
-            fn_service(move |stream| ready(accepted(stream, &memory, settings.keep_alive))).and_then(http)
+            let (memory, api) = (memory.clone(), mount.api.clone());
+            fn_service(move |stream| accepted(stream, api.clone(), memory.clone(), settings)).and_then(http)
         })?;
     }
     let mut server = builder.run();
@@ -178,14 +180,19 @@ pub(crate) fn app(
         .into_factory()
 }
 
-/// Wraps an accepted stream, and returns it with its peer's address.
-fn accepted(
-    stream: TcpStream,
-    memory: &Arc<RequestMemory>,
-    keep_alive: Duration,
+/// Wraps an accepted stream, and returns it with the address of its peer, or of the client that a trusted proxy
+/// names by the PROXY protocol.
+async fn accepted(
+    mut stream: TcpStream,
+    api: Data<Api>,
+    memory: Arc<RequestMemory>,
+    settings: ServerSettings,
 ) -> Result<(Connection, Option<SocketAddr>), DispatchError> {
-    let peer = stream.peer_addr().ok();
-    Ok((Connection::new(stream, memory.clone(), keep_alive), peer))
+    let mut client = stream.peer_addr().ok();
+    if settings.proxy_protocol {
+        client = proxy_protocol::client(&mut stream, client, &api.config.proxies).await?;
+    }
+    Ok((Connection::new(stream, memory, settings.keep_alive), client))
 }
 
 /// Polls a server once, which starts all its threads or fails. A worker without a thread panics.

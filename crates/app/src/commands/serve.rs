@@ -74,6 +74,7 @@ async fn run(sources: &Sources, mut settings: Settings, parts: &AppContext) -> a
         workers: wire::cores().get(),
         max_connections: settings.server.max_connections,
         keep_alive: settings.server.keep_alive,
+        proxy_protocol: settings.limits.proxy_protocol,
         shutdown_timeout: settings.server.shutdown_timeout,
     };
     let (server, running) =

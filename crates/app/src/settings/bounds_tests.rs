@@ -57,6 +57,8 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("RATE_LIMIT_DEAD_REFRESH", "1/1s", "many"),
     ("RATE_LIMIT_MFA", "1/1s", "many"),
     ("FORWARDED_HEADER", "Forwarded|X-Forwarded-For", "x-real-ip|x-forwarded-for, forwarded"),
+    // Needs TRUSTED_PROXIES.
+    ("PROXY_PROTOCOL", "false", "true|maybe"),
     (
         "REDIS_URL",
         "redis://localhost|redis://:p@h:7000/1|rediss://h|redis+unix:///s|redis-sentinel://h,i:7000/m",

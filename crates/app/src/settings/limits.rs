@@ -27,12 +27,30 @@ const PROXIES: Setting = Setting::new(
 const FORWARDED_HEADER: Setting =
     Setting::new("FORWARDED_HEADER", Some("x-forwarded-for"), "x-forwarded-for or forwarded");
 
-const REDIS_URL: Setting =
-    Setting::new("REDIS_URL", None, "redis://[user:password@]host:port[/number], rediss:// with TLS, redis+unix:///path, or \
-     redis-sentinel://host:port,host:port/master").shown_by(shown_url);
+const REDIS_URL: Setting = Setting::new(
+    "REDIS_URL",
+    None,
+    "redis://[user:password@]host:port[/number], rediss:// with TLS, redis+unix:///path, or \
+     redis-sentinel://host:port,host:port/master",
+)
+.shown_by(shown_url);
 
-pub(super) const SETTINGS: [Setting; 11] =
-    [ENABLED, ACCOUNT, DEVICE, SOURCE, MAIL, REFRESH, DEAD_REFRESH, MFA, PROXIES, FORWARDED_HEADER, REDIS_URL];
+const PROXY_PROTOCOL: Setting = Setting::switch("PROXY_PROTOCOL", "false");
+
+pub(super) const SETTINGS: [Setting; 12] = [
+    ENABLED,
+    ACCOUNT,
+    DEVICE,
+    SOURCE,
+    MAIL,
+    REFRESH,
+    DEAD_REFRESH,
+    MFA,
+    PROXIES,
+    FORWARDED_HEADER,
+    PROXY_PROTOCOL,
+    REDIS_URL,
+];
 
 const fn window(name: &'static str, default: &'static str) -> Setting<'static> {
     let accepted = "attempts and a period, such as 10/15m: 1 to 100 attempts in 1s to 24h";
@@ -63,6 +81,8 @@ pub(crate) struct Limits {
     pub(crate) proxies: TrustedProxies,
     /// Header with the client's IP address that trusted proxies set.
     pub(crate) forwarded: ForwardedHeader,
+    /// Whether trusted proxies name the client by the PROXY protocol.
+    pub(crate) proxy_protocol: bool,
     /// Redis server on which replicas share budgets and circuits.
     pub(crate) redis: Option<RedisUrl>,
 }
@@ -88,8 +108,13 @@ impl Limits {
         let redis = sources.optional(&REDIS_URL, RedisUrl::parse)?;
         warnings.extend(proxies.has_public().then(everybody_trusted));
         warnings.extend(redis.as_ref().is_some_and(RedisUrl::is_exposed).then(exposed));
+        let proxy_protocol = sources.switch(&PROXY_PROTOCOL)?;
+        if proxy_protocol && proxies.is_empty() {
+            return Err(PROXY_PROTOCOL.invalid("is on, but TRUSTED_PROXIES lists no proxy"));
+        }
         let rules = sources.switch(&ENABLED)?.then_some(rules);
-        Ok(Self { rules, proxies, forwarded: sources.required(&FORWARDED_HEADER, read_header)?, redis })
+        let forwarded = sources.required(&FORWARDED_HEADER, read_header)?;
+        Ok(Self { rules, proxies, forwarded, proxy_protocol, redis })
     }
 }
 
@@ -149,8 +174,7 @@ fn exposed() -> Warning {
 
 /// Returns the URL with only host and port.
 fn shown_url(text: &str) -> String {
-    RedisUrl::parse(text.trim())
-        .map_or_else(|_| "(unreadable)".to_owned(), |url| url.without_secrets())
+    RedisUrl::parse(text.trim()).map_or_else(|_| "(unreadable)".to_owned(), |url| url.without_secrets())
 }
 
 fn read_header(text: &str) -> Result<ForwardedHeader, InvalidValue> {

@@ -1,6 +1,7 @@
 //! The budget of a source, and which headers are trusted to name a client's IP address.
 
 use super::{expect_limited, limited};
+use crate::harness::sockets::Connection;
 use crate::prelude::*;
 
 on_both_databases!(
@@ -33,6 +34,29 @@ fn guess(service: &Service, headers: &[(&str, &str)]) -> Reply {
 #[track_caller]
 fn expect_spent(service: &Service, headers: &[(&str, &str)]) {
     expect_limited(&guess(service, headers), "source", POLICY);
+}
+
+#[test]
+fn a_proxy_header_names_the_source_if_its_sender_is_trusted() {
+    let setup = || small(Backend::Sqlite.service()).set("PROXY_PROTOCOL", "true");
+    // A request over a connection that begins with this header. `None` if the connection was closed.
+    let status = |service: &Service, header: &str| {
+        let mut connection = Connection::open(service);
+        connection.send(header).unwrap();
+        let body = json!({"email": fresh_email(), "password": "wrong"}).to_string();
+        connection.post("/auth/login", &body).ok();
+        connection.reply().ok().flatten().map(|reply| reply.status)
+    };
+    let named = |host: &str| format!("PROXY TCP4 {host} 127.0.0.1 7 80\r\n");
+    let trusted = setup().set("TRUSTED_PROXIES", "127.0.0.1").start();
+    (0..5).for_each(|_| assert_eq!(status(&trusted, &named("192.0.2.1")), Some(401)));
+    assert_eq!(status(&trusted, &named("192.0.2.1")), Some(429));
+    assert_eq!(status(&trusted, &named("192.0.2.2")), Some(401));
+    assert_eq!(status(&trusted, ""), None, "a proxy without a header");
+
+    let others = setup().set("TRUSTED_PROXIES", "192.0.2.1").start();
+    assert_eq!(status(&others, &named("192.0.2.1")), Some(400), "a header from a client");
+    assert_eq!(status(&others, ""), Some(401));
 }
 
 #[test]
