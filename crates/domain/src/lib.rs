@@ -30,8 +30,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Features: `serde` serializes ids, codes and states; `international` accepts email addresses beyond
-//! ASCII.
+//! Features: `international` accepts email addresses beyond ASCII. `serde` serializes
+//! [`UserId`](registration::UserId), [`SessionId`](sessions::SessionId), [`Jti`](tokens::Jti), [`ErrorCode`],
+//! [`SessionState`](sessions::SessionState), [`EventKind`](sessions::EventKind),
+//! [`CircuitState`](health::CircuitState), [`Readiness`](health::Readiness), [`Occasion`](mail::Occasion),
+//! [`Language`](mail::Language) and [`Purpose`](verification::Purpose).
 
 #![warn(missing_docs)]
 
@@ -48,6 +51,8 @@ pub mod providers;
 mod public_id;
 pub mod registration;
 pub mod sessions;
+#[cfg(feature = "serde")]
+mod text_serde;
 pub mod tokens;
 pub mod verification;
 

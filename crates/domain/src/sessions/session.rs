@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// State of a session at a given time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum SessionState {
     /// Its live refresh token can be exchanged.
     Active,
