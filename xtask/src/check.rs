@@ -13,7 +13,7 @@ use xtask::repository::{cargo, cargo_debug, run, tools};
 pub(crate) struct Check {
     /// Also run the tests of the alert rules, schemathesis, the linters of the API document, the browser
     /// tests, the authenticator apps, the passkeys of other implementations, the files in `deploy`, the
-    /// dashboard and the fuzz targets
+    /// dashboard, the image and the fuzz targets
     #[arg(long)]
     full: bool,
     /// Only these gates
@@ -35,7 +35,7 @@ const GATES: [Gate; 8] = [
     ("deny", deny::check),
 ];
 
-const FULL: [Gate; 12] = [
+const FULL: [Gate; 13] = [
     ("alerts", external::alerts::check),
     ("schemathesis", external::schemathesis::check),
     ("lint_document", external::lint_document::check),
@@ -47,6 +47,7 @@ const FULL: [Gate; 12] = [
     ("passkeys", external::passkeys::check),
     ("deploy", external::deploy::check),
     ("dashboard", external::dashboard::check),
+    ("image", external::image::check),
     ("fuzz", fuzz::check),
 ];
 

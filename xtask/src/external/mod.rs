@@ -7,6 +7,7 @@ pub(crate) mod browser;
 pub(crate) mod cookies;
 pub(crate) mod dashboard;
 pub(crate) mod deploy;
+pub(crate) mod image;
 pub(crate) mod lint_document;
 pub(crate) mod pages;
 pub(crate) mod passkeys;

@@ -6,6 +6,7 @@
 mod accounts;
 mod addresses;
 mod doubles;
+mod first_verification;
 mod health;
 mod leave;
 mod limits;
