@@ -1,7 +1,9 @@
 //! Cache of one document of a provider. Concurrent callers share one fetch.
 
+use crate::jwks::Jwks;
 use parking_lot::Mutex;
 use portcullis_ports::{Clock, ProviderError};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +22,30 @@ pub(crate) struct Cache<T> {
     /// Held during a fetch.
     fetching: Mutex<()>,
     clock: Arc<dyn Clock>,
+}
+
+/// Keys of issuers. Providers that share an issuer share its keys, so that it gets one refetch a minute from all of
+/// them together.
+pub struct KeyCaches {
+    caches: Mutex<HashMap<String, Arc<Cache<Jwks>>>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl KeyCaches {
+    /// Creates caches without keys.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { caches: Mutex::default(), clock }
+    }
+
+    pub(crate) fn of(&self, issuer: &str) -> Arc<Cache<Jwks>> {
+        let mut caches = self.caches.lock();
+        caches.entry(issuer.to_owned()).or_insert_with(|| Arc::new(Cache::new(self.clock.clone()))).clone()
+    }
+
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
 }
 
 /// Times are monotonic.

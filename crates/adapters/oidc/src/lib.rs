@@ -17,5 +17,6 @@ mod jwks;
 mod openid;
 mod provider;
 
+pub use cache::KeyCaches;
 pub use config::{ConfigError, Credential, ProviderConfig};
 pub use provider::{OidcProvider, ProviderStatus};

@@ -1,6 +1,6 @@
 //! Sign-in with an OpenID provider (OpenID Connect Core 1.0, authorization code flow).
 
-use crate::cache::Cache;
+use crate::cache::{Cache, KeyCaches};
 use crate::claims::{ClaimRules, Claims, email_facts};
 use crate::client::{fetch, object, rejected, unavailable};
 use crate::config::{ConfigError, ProviderConfig};
@@ -12,8 +12,7 @@ use crate::provider::{ProviderStatus, authorization_url, clock_skew};
 use chrono::{DateTime, Utc};
 use portcullis_domain::providers::{EmailFacts, NATIVE_ID_TOKEN_MAX_AGE, ProviderProfile};
 use portcullis_ports::{
-    AuthorizationRequest, Clock, CodeCallback, NativeSignIn, OutboundHttp, OutboundRequest, OutboundResponse,
-    ProviderError,
+    AuthorizationRequest, CodeCallback, NativeSignIn, OutboundHttp, OutboundRequest, OutboundResponse, ProviderError,
 };
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
@@ -25,16 +24,16 @@ pub(crate) struct OpenId {
     client: Client,
     http: Arc<dyn OutboundHttp>,
     metadata: Cache<Metadata>,
-    keys: Cache<Jwks>,
+    keys: Arc<Cache<Jwks>>,
 }
 
 impl OpenId {
     pub(crate) fn new(
         config: ProviderConfig,
         http: Arc<dyn OutboundHttp>,
-        clock: &Arc<dyn Clock>,
+        caches: &KeyCaches,
     ) -> Result<Self, ConfigError> {
-        let (metadata, keys) = (Cache::new(clock.clone()), Cache::new(clock.clone()));
+        let (metadata, keys) = (Cache::new(caches.clock()), caches.of(&config.issuer));
         Ok(Self { client: Client::new(&config)?, config, http, metadata, keys })
     }
 

@@ -1,5 +1,6 @@
 //! Providers of all kinds behind one type.
 
+use crate::cache::KeyCaches;
 use crate::client::rejected;
 use crate::config::{ConfigError, ProviderConfig, endpoint};
 use crate::github::GitHub;
@@ -7,8 +8,7 @@ use crate::openid::OpenId;
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::providers::{ProviderKind, ProviderProfile};
 use portcullis_ports::{
-    AuthorizationRequest, Clock, CodeCallback, IdentityProvider, NativeSignIn, OutboundHttp, OutboundResponse,
-    ProviderError,
+    AuthorizationRequest, CodeCallback, IdentityProvider, NativeSignIn, OutboundHttp, OutboundResponse, ProviderError,
 };
 use std::sync::Arc;
 use url::Url;
@@ -31,19 +31,16 @@ pub struct ProviderStatus {
 }
 
 impl OidcProvider {
-    /// Creates a provider from its configuration. Sends no request.
+    /// Creates a provider from its configuration. Sends no request. Providers with the same caches share the keys of
+    /// an issuer.
     ///
     /// # Errors
     /// Returns [`ConfigError`] for an issuer or a private key that cannot be used.
-    pub fn new(
-        config: ProviderConfig,
-        http: Arc<dyn OutboundHttp>,
-        clock: &Arc<dyn Clock>,
-    ) -> Result<Self, ConfigError> {
+    pub fn new(config: ProviderConfig, http: Arc<dyn OutboundHttp>, caches: &KeyCaches) -> Result<Self, ConfigError> {
         let issuer = endpoint(&config.issuer).filter(|url| url.query().is_none()).ok_or(ConfigError::Issuer)?;
         Ok(Self(match config.kind {
             ProviderKind::GitHub => Protocol::GitHub(Box::new(GitHub::new(config, http, issuer)?)),
-            _ => Protocol::OpenId(Box::new(OpenId::new(config, http, clock)?)),
+            _ => Protocol::OpenId(Box::new(OpenId::new(config, http, caches)?)),
         }))
     }
 

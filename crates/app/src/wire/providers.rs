@@ -6,7 +6,7 @@ use crate::settings::{Credential, Provider as ProviderSettings, Providers as Pro
 use anyhow::Context;
 use portcullis_domain::providers::{LinkingPolicy, ResponseMode, TrustEmail};
 use portcullis_http::ProviderUseCases;
-use portcullis_oidc::{OidcProvider, ProviderConfig};
+use portcullis_oidc::{KeyCaches, OidcProvider, ProviderConfig};
 use portcullis_ports::{Clock, OutboundHttp, SignInObserver};
 use portcullis_usecases::providers::{
     CompleteSignIn, ContinueInApp, ExchangeCode, ListIdentities, NativeSignIn, Provider, Providers, ResolveAccount,
@@ -88,15 +88,16 @@ fn continue_in_app(base: &Base, providers: &Arc<Providers>) -> ContinueInApp {
 
 fn providers(settings: &Settings, client: Option<Client>, clock: &Arc<dyn Clock>) -> anyhow::Result<Providers> {
     let ProvidersSettings { list, redirect_uris, .. } = &settings.providers;
+    let caches = KeyCaches::new(clock.clone());
     let list = match client {
-        Some(client) => list.iter().map(|one| provider(one, client.clone(), clock)).collect::<Result<_, _>>()?,
+        Some(client) => list.iter().map(|one| provider(one, client.clone(), &caches)).collect::<Result<_, _>>()?,
         None => Vec::new(),
     };
     Ok(Providers { list, redirect_uris: redirect_uris.clone(), public_url: settings.mail.public_url.clone() })
 }
 
-fn provider(settings: &ProviderSettings, client: Client, clock: &Arc<dyn Clock>) -> anyhow::Result<Provider> {
-    let protocol = protocol(settings, client, clock)?;
+fn provider(settings: &ProviderSettings, client: Client, caches: &KeyCaches) -> anyhow::Result<Provider> {
+    let protocol = protocol(settings, client, caches)?;
     let ProviderSettings { name, kind, label, .. } = settings;
     let label = label.clone().unwrap_or_else(|| kind.default_label(name).to_owned());
     Ok(Provider {
@@ -117,7 +118,7 @@ fn provider(settings: &ProviderSettings, client: Client, clock: &Arc<dyn Clock>)
 pub(crate) fn protocol(
     settings: &ProviderSettings,
     client: Arc<dyn OutboundHttp>,
-    clock: &Arc<dyn Clock>,
+    caches: &KeyCaches,
 ) -> anyhow::Result<OidcProvider> {
     let (name, kind) = (&settings.name, settings.kind);
     let response_mode = settings.response_mode.unwrap_or_else(|| kind.default_response_mode());
@@ -140,5 +141,5 @@ pub(crate) fn protocol(
         trust_email: settings.trust_email.unwrap_or_else(|| TrustEmail::default_for(kind)),
         nonce_required: !settings.nonce_optional,
     };
-    OidcProvider::new(config, client, clock).with_context(|| format!("provider {name} cannot be used"))
+    OidcProvider::new(config, client, caches).with_context(|| format!("provider {name} cannot be used"))
 }

@@ -6,7 +6,7 @@ use crate::world::{
     token_with, with,
 };
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
-use portcullis_oidc::{ConfigError, Credential, OidcProvider, ProviderConfig};
+use portcullis_oidc::{ConfigError, Credential, KeyCaches, OidcProvider, ProviderConfig};
 use portcullis_ports::{AuthorizationRequest, Clock, CodeCallback, IdentityProvider, OutboundError};
 use serde_json::json;
 use std::sync::Arc;
@@ -130,8 +130,8 @@ fn malformed_token_response_is_refused() {
 #[test]
 fn unusable_configuration_is_refused() {
     let http: Arc<crate::world::FakeHttp> = Arc::default();
-    let clock: Arc<dyn Clock> = World::new().clock;
-    let error = |config| OidcProvider::new(config, http.clone(), &clock).err();
+    let caches = KeyCaches::new(World::new().clock);
+    let error = |config| OidcProvider::new(config, http.clone(), &caches).err();
     for issuer in ["http://op.example", "https://op.example?a=b", "https://op.example#a", "op.example", ""] {
         let config = ProviderConfig { issuer: issuer.to_owned(), ..config() };
         assert_eq!(error(config), Some(ConfigError::Issuer), "{issuer}");

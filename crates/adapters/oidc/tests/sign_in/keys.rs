@@ -1,9 +1,10 @@
 //! Signatures, algorithms and key sets.
 
 use crate::test_keys::{ED25519, OTHER_RSA, P256, RSA, TestKey, encode};
-use crate::world::{JWKS, World, claims, header, rejection, response, timeout, token_with, with};
+use crate::world::{JWKS, World, callback, claims, config, header, rejection, response, timeout, token_with, with};
 use aws_lc_rs::hmac;
-use portcullis_ports::ProviderError;
+use portcullis_oidc::OidcProvider;
+use portcullis_ports::{Clock, IdentityProvider, ProviderError};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -166,6 +167,21 @@ fn unknown_kid_refetches_at_most_once_a_minute() {
     assert_eq!(unknown("a"), "kid is unknown");
     assert_eq!(redeem(&world, &RSA, &header()), Ok(()));
     assert_eq!(world.requests(JWKS).len(), 5);
+}
+
+#[test]
+fn providers_of_one_issuer_share_its_keys() {
+    let world = World::new();
+    let other = OidcProvider::new(config(), world.http.clone(), &world.caches).unwrap();
+    let now = world.clock.now();
+    assert!(world.redeem().is_ok());
+    assert!(other.redeem(&callback(), now).is_ok());
+    assert_eq!(world.requests(JWKS).len(), 1);
+    // Both together refetch once a minute.
+    let unknown = with(header(), json!({ "kid": "a" }));
+    assert_eq!(rejection(redeem(&world, &OTHER_RSA, &unknown)), "kid is unknown");
+    assert_eq!(rejection(other.redeem(&callback(), now)), "kid is unknown");
+    assert_eq!(world.requests(JWKS).len(), 2);
 }
 
 #[test]

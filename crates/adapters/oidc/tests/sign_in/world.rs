@@ -4,7 +4,7 @@ use crate::test_keys::{RSA, TestKey};
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use portcullis_domain::providers::{ProviderKind, ProviderProfile, TrustEmail};
-use portcullis_oidc::{Credential, OidcProvider, ProviderConfig};
+use portcullis_oidc::{Credential, KeyCaches, OidcProvider, ProviderConfig};
 use portcullis_ports::{
     AuthorizationRequest, Clock, CodeCallback, IdentityProvider, NativeSignIn, OutboundError, OutboundHttp,
     OutboundRequest, OutboundResponse, ProviderError,
@@ -59,6 +59,7 @@ pub(crate) fn timeout() -> OutboundError {
 pub(crate) struct World {
     pub(crate) http: Arc<FakeHttp>,
     pub(crate) clock: Arc<FixedClock>,
+    pub(crate) caches: KeyCaches,
     pub(crate) provider: OidcProvider,
 }
 
@@ -146,9 +147,9 @@ impl World {
     /// Creates a client of a provider with the key `k1`, which issues a valid token.
     pub(crate) fn of(config: ProviderConfig) -> Self {
         let (http, clock) = (Arc::new(FakeHttp::default()), Arc::new(FixedClock::at(at(NOW))));
-        let port: Arc<dyn Clock> = clock.clone();
-        let provider = OidcProvider::new(config, http.clone(), &port).unwrap();
-        let world = Self { http, clock, provider };
+        let caches = KeyCaches::new(clock.clone());
+        let provider = OidcProvider::new(config, http.clone(), &caches).unwrap();
+        let world = Self { http, clock, caches, provider };
         world.serve(DISCOVERY, &discovery());
         world.serve_keys(&[("k1", &RSA)]);
         world.issue(&token_with(json!({})));

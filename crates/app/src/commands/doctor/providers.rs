@@ -6,7 +6,7 @@ use crate::settings::{Provider, Settings};
 use crate::wire::outbound::{self, Client};
 use crate::wire::providers::protocol;
 use anyhow::Context;
-use portcullis_oidc::ProviderStatus;
+use portcullis_oidc::{KeyCaches, ProviderStatus};
 use portcullis_ports::Clock;
 use std::sync::Arc;
 use std::thread;
@@ -53,5 +53,5 @@ fn one(provider: &Provider, client: Client, public_url: &str, clock: &Arc<dyn Cl
 }
 
 fn status(provider: &Provider, client: Client, clock: &Arc<dyn Clock>) -> anyhow::Result<ProviderStatus> {
-    protocol(provider, client, clock)?.check(clock.now()).context("no usable response")
+    protocol(provider, client, &KeyCaches::new(clock.clone()))?.check(clock.now()).context("no usable response")
 }
