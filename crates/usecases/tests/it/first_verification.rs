@@ -9,7 +9,6 @@ use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{ClientInfo, DeviceHash, Session, SessionId};
 use portcullis_ports::{Clock, StoreExt};
 use portcullis_usecases::Caller;
-use portcullis_usecases::Counted;
 use portcullis_usecases::verification::EmailVerification;
 
 impl World {
@@ -27,7 +26,7 @@ impl World {
     /// Returns the numbers of the passkeys that are left.
     fn passkeys_left(&self, user_id: UserId) -> Vec<u8> {
         let listed = self.store.read(|tx| tx.passkeys().list(user_id)).unwrap();
-        listed.iter().map(|passkey| passkey.credential_id.as_bytes()[0]).collect()
+        listed.iter().filter_map(|passkey| passkey.credential_id.as_bytes().first().copied()).collect()
     }
 
     fn session_row(&self, id: SessionId) -> Session {
