@@ -51,13 +51,17 @@ const FULL: [Gate; 13] = [
     ("fuzz", fuzz::check),
 ];
 
+/// Run by name alone, because it does not pass yet: deploy/README.md says why.
+const BY_NAME: [Gate; 1] = [("patroni", external::patroni::check)];
+
 fn names() -> PossibleValuesParser {
-    PossibleValuesParser::new(GATES.iter().chain(&FULL).map(|gate| gate.0))
+    PossibleValuesParser::new(GATES.iter().chain(&FULL).chain(&BY_NAME).map(|gate| gate.0))
 }
 
 impl Check {
     pub(crate) fn run(&self) -> ExitCode {
-        let chosen: Vec<&Gate> = GATES.iter().chain(&FULL).filter(|gate| self.chooses(gate.0)).collect();
+        let chosen: Vec<&Gate> =
+            GATES.iter().chain(&FULL).chain(&BY_NAME).filter(|gate| self.chooses(gate.0)).collect();
         let done: Vec<(&str, bool, Duration)> = chosen.into_iter().map(pass).collect();
         println!();
         for (name, open, elapsed) in &done {
@@ -70,7 +74,7 @@ impl Check {
         if !self.only.is_empty() {
             return self.only.iter().any(|only| only == name);
         }
-        self.full || GATES.iter().any(|gate| gate.0 == name)
+        GATES.iter().any(|gate| gate.0 == name) || self.full && FULL.iter().any(|gate| gate.0 == name)
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod image;
 pub(crate) mod lint_document;
 pub(crate) mod pages;
 pub(crate) mod passkeys;
+pub(crate) mod patroni;
 pub(crate) mod providers;
 pub(crate) mod schemathesis;
 mod service;
