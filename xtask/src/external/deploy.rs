@@ -1,9 +1,11 @@
-//! Tests the files in `deploy`: the systemd unit by systemd-analyze, and the load balancers by restarting two
-//! replicas behind each of them under load, in `xtask/deploy/rolling_restart.mjs`.
+//! Tests the files in `deploy`: the systemd unit by systemd-analyze, the files for containers by their schemas, and
+//! the load balancers by restarting two replicas behind each of them under load, in
+//! `xtask/deploy/rolling_restart.mjs`.
 
 use super::tools;
 use anyhow::Result;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use xtask::repository::{portcullis, root, run};
 
@@ -22,6 +24,8 @@ pub(crate) fn check() -> Result<()> {
     security.args(["security", "--no-pager", "--offline=true", EXPOSURE]).arg(&unit).stdout(Stdio::null());
     run("systemd-analyze security", &mut security)?;
 
+    validate(&scratch)?;
+
     for (program, package) in [("nginx", "nginx-light"), ("haproxy", "haproxy"), ("caddy", "caddy")] {
         tools::program(program, package)?;
     }
@@ -31,4 +35,19 @@ pub(crate) fn check() -> Result<()> {
     let mut restarts = Command::new("node");
     restarts.arg(root().join("xtask/deploy/rolling_restart.mjs")).arg(binary).arg(root().join("deploy")).arg(scratch);
     run("rolling restarts", &mut restarts)
+}
+
+/// Validates the manifests, the Compose file and the configuration of Prometheus that it mounts.
+fn validate(scratch: &Path) -> Result<()> {
+    let (python, deploy) = (tools::python()?, root().join("deploy"));
+    let mut manifests = Command::new(python.join("kubernetes-validate"));
+    run("kubernetes-validate", manifests.arg("--strict").arg(deploy.join("kubernetes/portcullis.yaml")))?;
+    let mut compose = Command::new(python.join("check-jsonschema"));
+    compose.args(["--builtin-schema", "vendor.compose-spec"]).arg(deploy.join("compose.yaml"));
+    run("check-jsonschema", &mut compose)?;
+    tools::program("promtool", "prometheus")?;
+    let configuration = scratch.join("prometheus.yml");
+    fs::copy(deploy.join("prometheus/prometheus.yml"), &configuration)?;
+    fs::copy(root().join("docs/alerts.yml"), scratch.join("alerts.yml"))?;
+    run("promtool check config", Command::new("promtool").args(["check", "config"]).arg(configuration))
 }

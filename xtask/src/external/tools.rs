@@ -7,13 +7,15 @@ use std::process::{Command, Stdio};
 use xtask::repository::{find, run, tools};
 use xtask::{install::apt, repository};
 
-const PYTHON: [&str; 6] = [
+const PYTHON: [&str; 8] = [
     "schemathesis==4.32.5",
     "openapi-spec-validator==0.9.0",
     "pyotp==2.12.1",
     "oidc-provider-mock==0.3.4",
     "canaille[front,oidc,server,sqlite]==0.3.6",
     "fido2==2.2.1",
+    "kubernetes-validate==1.37.0",
+    "check-jsonschema==0.39.0",
 ];
 const NODE: [&str; 5] = [
     "@redocly/cli@2.77.0",
