@@ -99,7 +99,7 @@ impl<P> Breaker<P> {
         }
         let permit = writes.acquire().map_err(|refused| open(refused.retry_after))?;
         let _guard = is_probe.then(|| self.begin_probe());
-        let result = self.guard(call);
+        let result = self.guard_without_timeout(call);
         match &result {
             Ok(value) if has_written(value) => permit.success(),
             Err(StoreError::Unavailable(cause) | StoreError::Unwritable(cause)) => permit.failure_because(cause),
@@ -128,6 +128,27 @@ impl<P> Breaker<P> {
 
     fn guard<T>(&self, call: impl FnOnce(&P) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.call_with(call, |retry_after| StoreError::CircuitOpen { retry_after }, settle)
+    }
+
+    /// Makes a call that may hang while others do not, such as a commit that no standby confirms. It counts when it
+    /// returns: several that hang at once would open the circuit of all calls. The probe of an open circuit is timed.
+    fn guard_without_timeout<T>(&self, call: impl FnOnce(&P) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let acquire = || self.breaker.acquire();
+        let permit = acquire().map_err(|open| StoreError::CircuitOpen { retry_after: open.retry_after })?;
+        let is_closed = || self.breaker.snapshot().state == State::Closed;
+        if !is_closed() {
+            let result = call(&self.inner);
+            settle(permit, &result);
+            return result;
+        }
+        permit.neutral();
+        let result = call(&self.inner);
+        if is_closed()
+            && let Ok(permit) = acquire()
+        {
+            settle(permit, &result);
+        }
+        result
     }
 
     /// Makes a call. `settle` decides how its result counts.

@@ -281,6 +281,26 @@ fn one_write_probe_hangs_at_a_time_until_all_calls_fail() {
 }
 
 #[test]
+fn a_write_that_hangs_opens_only_the_circuit_of_writes() {
+    let (time, limit) = (Time::default(), RECOVERY);
+    let circuit = || {
+        let settings = BreakerSettings::default().with_failure_threshold(1).with_call_timeout(limit);
+        time.builder(settings).build()
+    };
+    let (all, writes) = (circuit(), circuit());
+    let (clock, states, watched) = (time.clone(), Arc::new(Mutex::new(Vec::new())), [all.clone(), writes.clone()]);
+    let seen = Arc::clone(&states);
+    let inner = Watched::new(MemoryStore::new(), move |call| {
+        clock.pass(limit);
+        *seen.lock().unwrap() = watched.iter().map(|circuit| circuit.snapshot().state).collect();
+        call.run()
+    });
+    let store = Breaker::new("database", inner, all).with_writes(writes);
+    store.transact(TxMode::Write, &mut |_| Ok(TxOutcome::Commit)).unwrap();
+    assert_eq!(*states.lock().unwrap(), [State::Closed, State::Open]);
+}
+
+#[test]
 fn a_panicking_probe_is_not_lost() {
     let fixture = Fixture::opened();
     fixture.time.pass(RECOVERY);
