@@ -52,10 +52,10 @@ function inImage({ config, root }, command, settings) {
     'mount -t tmpfs tmpfs "$1/tmp" && mount -t proc proc "$1/proc"',
   ];
   const [user, group] = config.User.split(":");
-  const drop = `setpriv --reuid=${user} --regid=${group} --clear-groups --bounding-set=-all --no-new-privs`;
+  const drop = `setpriv --reuid=${user} --regid=${group} --clear-groups --pdeathsig=TERM --bounding-set=-all --no-new-privs`;
   const script = `${mounts.join(" && ")} && root="$1" && shift 2 && exec chroot "$root" ${drop} "$@"`;
   const environment = ["env", "-i", `--chdir=${config.WorkingDir}`, ...config.Env, ...settings];
-  const unshared = ["--mount", "--pid", "--fork", "--kill-child=SIGTERM"];
+  const unshared = ["--mount", "--pid", "--fork"];
   return [...unshared, "sh", "-c", script, "sh", root, volume, ...environment, ...command];
 }
 
@@ -72,6 +72,14 @@ async function ready() {
     await new Promise((done) => setTimeout(done, 50));
   }
   assert.fail("the service is not ready");
+}
+
+async function stopped() {
+  for (let wait = 0; wait < 200; wait += 1) {
+    if (await fetch(`http://localhost:${port}/health`).then(() => false, () => true)) return;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  assert.fail("the service goes on after its stop");
 }
 
 const image = build();
@@ -97,7 +105,8 @@ try {
   assert.match(program("portcullis", "--version").stdout, /OpenSSL/);
   console.log(`${program("portcullis", "--version").stdout.trim()}; the tour passed in the image`);
 } finally {
-  // unshare ignores SIGTERM, and its end sends one to the service.
+  // unshare ignores SIGTERM; its end sends one to the service, by --pdeathsig.
   served.kill("SIGKILL");
   await ended;
+  await stopped();
 }
