@@ -14,6 +14,9 @@ use portcullis_usecases::providers::CodeExchange;
 /// Time for which a browser remembers where it goes on after an email: longer than a link to reset a password lasts.
 const DETOUR: Duration = Duration::hours(1);
 
+/// Maximum length of a remembered target. Proxies refuse a response whose header is larger than some kilobytes.
+const MAX_TARGET: usize = 3_500;
+
 /// Cookie of a sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -74,13 +77,17 @@ pub(super) fn detour(request: &HttpRequest, api: &Api) -> Target {
     Target::parse(&query, &api.providers.providers.redirect_uris).unwrap_or(Target::Page(None))
 }
 
-/// Remembers a target, unless it is that of the account. Browsers drop a cookie of more than 4,096 bytes.
+/// Remembers a target, unless it is that of the account.
 pub(super) fn set_detour(api: &Api, target: &Target, response: &mut HttpResponse) {
     let query = target.query();
     let query = query.trim_start_matches('?');
-    if !query.is_empty() {
+    if is_remembered(query) {
         set(api, Kind::Detour, query, DETOUR, response);
     }
+}
+
+fn is_remembered(query: &str) -> bool {
+    (1..=MAX_TARGET).contains(&query.len())
 }
 
 fn read(request: &HttpRequest, api: &Api, kind: Kind) -> Option<String> {
@@ -97,5 +104,17 @@ fn set(api: &Api, kind: Kind, value: &str, max_age: Duration, response: &mut Htt
     cookie.set_max_age(max_age);
     if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
         response.headers_mut().append(SET_COOKIE, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_that_makes_the_header_too_large_is_forgotten() {
+        for (length, remembered) in [(0, false), (1, true), (3_500, true), (3_501, false)] {
+            assert_eq!(is_remembered(&"a".repeat(length)), remembered, "{length}");
+        }
     }
 }
